@@ -1,0 +1,75 @@
+"""The fixtures that tests/interop, tests/e2e and tests/seeds share; each folder's conftest imports them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.harness.browser import Chromium, launched
+from tests.harness.kvs import Kvs
+from tests.harness.service import CHECKOUT, Service, running
+from tests.harness.web import NODE_MODULES
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One running service for a module; its end asserts exit code 0 within 5 s and a log without tracebacks."""
+    with Service(tmp_path_factory.mktemp("service")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def kvs(service: Service) -> Iterator[Kvs]:
+    """The administrator, through the loopback listener."""
+    with Kvs(service) as user:
+        yield user
+
+
+@pytest.fixture(scope="module")
+def tls_kvs(service: Service) -> Iterator[Kvs]:
+    """The administrator, through the HTTPS listener, trusting only the service's CA."""
+    with Kvs(service, tls=True) as user:
+        yield user
+
+
+@pytest.fixture
+def start_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """A function that starts a service of its own for one test; all are ended, and checked, with the test."""
+    started: list[Service] = []
+
+    def start(**options: object) -> Service:
+        folder = options.pop("folder", None) or tmp_path / f"service-{len(started)}"
+        made = Service(folder, **options)  # type: ignore[arg-type]
+        started.append(made)
+        return made
+
+    yield start
+    for each in reversed(started):
+        if each.command.process.poll() is None:
+            assert each.stop() == 0, each.command.output
+            each.command.assert_clean()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    """One Chromium for a module. Not for the session: its event loop would stand in the way of async tests."""
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The folder of the npm clients."""
+    if not (NODE_MODULES / "aws-sdk").is_dir():
+        subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=NODE_MODULES.parent, check=True)
+    return NODE_MODULES
+
+
+def report_logs(report: pytest.TestReport) -> None:
+    """Attach the logs of all running commands to the report of a failed test."""
+    if report.failed:
+        for command in running:
+            tail = command.output[-8000:]
+            report.sections.append((f"output of {command.name} ({CHECKOUT.name})", tail))

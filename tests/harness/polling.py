@@ -1,0 +1,28 @@
+"""Waiting for something to become true, with a deadline, instead of sleeping and hoping."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def eventually(
+    probe: Callable[[], T | None],
+    what: str,
+    *,
+    within: float = 10.0,
+    every: float = 0.05,
+) -> T:
+    """Call `probe` until it returns something true, and return that.
+
+    `what` finishes the sentence "waited … s for …" of the failure. `within` and `every` are seconds.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        seen = probe()
+        if seen:
+            return seen
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"waited {within:g} s for {what}, last saw {seen!r}")
+        time.sleep(every)

@@ -1,0 +1,16 @@
+"""Fixtures of the black-box tests, and the logs of the processes in the report of a failure."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.harness.fixtures import chromium, kvs, node_modules, report_logs, service, start_service, tls_kvs
+
+__all__ = ["chromium", "kvs", "node_modules", "service", "start_service", "tls_kvs"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Add the service's output to the report of a failed test."""
+    report: pytest.TestReport = yield  # type: ignore[assignment]
+    report_logs(report)
+    return report  # type: ignore[return-value]
