@@ -1,0 +1,18 @@
+"""The service's state machines, without I/O and without a clock: sockets, pending messages, duplicates, limits."""
+
+from .connection import Close, Connection, Drop, Muted, Output, Ping, Role, Send
+from .exchange import Exchange, ExchangeLimits, ExchangeStats
+
+__all__ = [
+    "Close",
+    "Connection",
+    "Drop",
+    "Exchange",
+    "ExchangeLimits",
+    "ExchangeStats",
+    "Muted",
+    "Output",
+    "Ping",
+    "Role",
+    "Send",
+]

@@ -1,0 +1,392 @@
+"""The signaling exchange: who is connected, what is pending, what goes to whom, when what expires (KVS.md §5).
+
+Sans-IO: each method takes an input and ``now`` (epoch seconds) and returns what the shell has to do, in order.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterator
+from itertools import count
+
+import msgspec
+
+from ..errors import ClientLimitExceeded, InvalidArgument, KvsError, MalformedMessage
+from ..timers import DEFAULT_TIMERS, Timers
+from ..wire.close_codes import CloseCode
+from ..wire.ids import is_name
+from ..wire.messages import ClientMessage, MessageType, Status, encode_go_away, encode_relayed, encode_status
+from ..wire.payload import MAX_PAYLOAD, normalise_payload
+from .connection import Close, Connection, Drop, Muted, Output, Ping, Role, Send
+from .pending import PendingMessage, PendingQueue
+
+__all__ = ["Exchange", "ExchangeLimits", "ExchangeStats"]
+
+_MASTER = ""
+"""The id under which a channel's master stands; a viewer's is never empty."""
+_ACTIONS = frozenset((MessageType.SDP_OFFER.value, MessageType.SDP_ANSWER.value, MessageType.ICE_CANDIDATE.value))
+
+
+class ExchangeLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one channel or one socket may take up."""
+
+    max_viewers: int = 100
+    message_rate: float = 100.0
+    """Messages per second and viewer socket, twice that in a burst; a master may send that for each of its viewers."""
+    pending_per_sender: int = 128
+    pending_per_channel: int = 4096
+    muted_per_id: int = 8
+
+
+class ExchangeStats(msgspec.Struct):
+    """Counters since the start."""
+
+    relayed: int = 0
+    queued: int = 0
+    overwritten: int = 0
+    expired: int = 0
+    refused: int = 0
+    malformed: int = 0
+    evicted: int = 0
+    muted: int = 0
+    dead: int = 0
+
+
+class _Channel:
+    """The connected clients of one channel, by client id, the master under ``_MASTER``."""
+
+    __slots__ = ("arn", "evictions", "members", "muted", "pending", "ttl")
+
+    def __init__(self, arn: str, ttl: float) -> None:
+        self.arn = arn
+        self.ttl = ttl
+        self.members: dict[str, Connection] = {}
+        self.muted: dict[str, list[Connection]] = {}
+        self.pending: dict[str, PendingQueue] = {}
+        self.evictions: dict[str, deque[float]] = {}
+
+    def viewers(self) -> int:
+        return len(self.members) - (_MASTER in self.members)
+
+    def is_empty(self) -> bool:
+        return not (self.members or self.muted or self.pending)
+
+
+class Exchange:
+    """The signaling of all channels of a service."""
+
+    def __init__(self, *, limits: ExchangeLimits | None = None, timers: Timers = DEFAULT_TIMERS) -> None:
+        self.limits = limits or ExchangeLimits()
+        self.timers = timers
+        self.stats = ExchangeStats()
+        self._channels: dict[str, _Channel] = {}
+        self._due: list[tuple[float, int, Connection | _Channel]] = []
+        self._order = count()
+        self._connections = 0
+
+    # ------------------------------------------------------------------------------------- questions
+
+    def __len__(self) -> int:
+        """How many sockets are open, the muted ones too."""
+        return self._connections
+
+    def connections(self) -> Iterator[Connection]:
+        """All open sockets."""
+        for channel in self._channels.values():
+            yield from channel.members.values()
+            for losers in channel.muted.values():
+                yield from losers
+
+    def count(self, role: Role) -> int:
+        """How many clients of that role are connected and heard."""
+        masters = sum(_MASTER in channel.members for channel in self._channels.values())
+        if role is Role.MASTER:
+            return masters
+        return sum(len(channel.members) for channel in self._channels.values()) - masters
+
+    def has_master(self, channel_arn: str) -> bool:
+        """Whether the channel's master is connected now."""
+        channel = self._channels.get(channel_arn)
+        return channel is not None and _MASTER in channel.members
+
+    def check_admission(self, channel_arn: str, role: Role, client_id: str) -> None:
+        """Raise ClientLimitExceeded when the channel is full. A viewer that replaces itself always fits."""
+        channel = self._channels.get(channel_arn)
+        if role is Role.MASTER or channel is None or client_id in channel.members:
+            return
+        if channel.viewers() >= self.limits.max_viewers:
+            raise ClientLimitExceeded(
+                f"The channel has {channel.viewers()} viewers, as many as it may have. "
+                "Try again when one has left, or raise max_viewers."
+            )
+
+    def next_deadline(self) -> float | None:
+        """When ``tick`` has something to do at the earliest."""
+        return self._due[0][0] if self._due else None
+
+    # --------------------------------------------------------------------------------- sockets come and go
+
+    def connect(self, connection: Connection, *, ttl: float, now: float) -> list[Output]:
+        """A socket is open. The newest of an id wins; what waited for it is sent. Raises ClientLimitExceeded."""
+        self.check_admission(connection.channel_arn, connection.role, connection.client_id)
+        channel = self._channels.get(connection.channel_arn)
+        if channel is None:
+            channel = self._channels[connection.channel_arn] = _Channel(connection.channel_arn, ttl)
+        channel.ttl = ttl
+        key = connection.client_id
+        outputs: list[Output] = []
+        if (loser := channel.members.get(key)) is not None:
+            outputs += self._evict(channel, key, loser, now)
+        channel.members[key] = connection
+        self._connections += 1
+        self._schedule_check(connection)
+        if (queue := channel.pending.pop(key, None)) is not None:
+            waiting = len(queue)
+            frames = queue.take(now)
+            self.stats.expired += waiting - len(frames)
+            self.stats.relayed += len(frames)
+            outputs += [Send(connection, frame) for frame in frames]
+        return outputs
+
+    def disconnect(self, connection: Connection) -> list[Output]:
+        """A socket is gone, for whatever reason. Repeatable."""
+        if connection.closed:
+            return []
+        connection.closed = True
+        self._connections -= 1
+        channel = self._channels[connection.channel_arn]
+        key = connection.client_id
+        outputs: list[Output] = []
+        if channel.members.get(key) is connection:
+            del channel.members[key]
+            if losers := channel.muted.get(key):
+                # Its rival left. Closed, the newest loser comes back and is heard again.
+                outputs.append(Close(losers[-1], CloseCode.REPLACED, "the other connection of this id has left"))
+        elif connection in (losers := channel.muted.get(key, [])):
+            losers.remove(connection)
+            if not losers:
+                del channel.muted[key]
+        if key not in channel.members and key not in channel.muted:
+            channel.evictions.pop(key, None)
+        self._forget_if_empty(channel)
+        return outputs
+
+    def _evict(self, channel: _Channel, key: str, loser: Connection, now: float) -> list[Output]:
+        self.stats.evicted += 1
+        recent = channel.evictions.setdefault(key, deque())
+        while recent and recent[0] <= now - self.timers.eviction_window:
+            recent.popleft()
+        recent.append(now)
+        del channel.members[key]
+        losers = channel.muted.setdefault(key, [])
+        losers.append(loser)
+        loser.muted_until = now + self.timers.mute
+        if len(recent) < 3:
+            return [Close(loser, CloseCode.REPLACED, "a newer connection of this id took over")]
+        self.stats.muted += 1
+        self._schedule_check(loser)
+        outputs: list[Output] = [Muted(loser, self.timers.mute)]
+        if len(losers) > self.limits.muted_per_id:
+            outputs.append(Close(losers[0], CloseCode.REPLACED, "too many connections of this id"))
+        return outputs
+
+    def _forget_if_empty(self, channel: _Channel) -> None:
+        if channel.is_empty():
+            self._channels.pop(channel.arn, None)
+
+    # ------------------------------------------------------------------------------------------ messages
+
+    def message(self, sender: Connection, message: ClientMessage, now: float) -> list[Output]:
+        """A client sent a message: relay it, keep it for an absent recipient, or refuse it."""
+        if sender.closed:
+            return []
+        sender.last_seen = sender.last_active = now
+        channel = self._channels[sender.channel_arn]
+        try:
+            self._take_token(sender, channel, now)
+            if sender.muted_until:
+                raise InvalidArgument("Another connection of this client id has taken over; this one is not heard.")
+            if message.action not in _ACTIONS:
+                raise InvalidArgument(
+                    f"The action {message.action[:40]!r} is not one of {', '.join(sorted(_ACTIONS))}."
+                )
+            if len(message.messagePayload) > MAX_PAYLOAD:
+                raise InvalidArgument(
+                    f"messagePayload has {len(message.messagePayload)} characters; it may have {MAX_PAYLOAD}."
+                )
+            if not message.messagePayload:
+                raise InvalidArgument("messagePayload is missing.")
+            payload = normalise_payload(message.messagePayload)
+            if message.correlationId and not is_name(message.correlationId):
+                raise InvalidArgument("correlationId must have 1 to 256 characters of A-Z a-z 0-9 _ . -")
+            if sender.role is Role.VIEWER:
+                # Whatever recipient a viewer names, it talks to the master (KVS.md §5.2).
+                recipient = _MASTER
+            else:
+                recipient = message.recipientClientId
+                if not is_name(recipient):
+                    raise InvalidArgument(
+                        "recipientClientId is missing: a master names the viewer it talks to."
+                        if not recipient
+                        else "recipientClientId must have 1 to 256 characters of A-Z a-z 0-9 _ . -"
+                    )
+            frame = encode_relayed(message.action, payload, sender.client_id)
+            if (peer := channel.members.get(recipient)) is not None:
+                self.stats.relayed += 1
+                return [Send(peer, frame)]
+            self._keep(channel, recipient, PendingMessage(sender.client_id, message.action, frame, now + channel.ttl))
+        except MalformedMessage as error:
+            return self._refused(sender, message.correlationId, InvalidArgument(error.message), now)
+        except KvsError as error:
+            return self._refused(sender, message.correlationId, error, now)
+        return []
+
+    def malformed(self, sender: Connection, now: float) -> list[Output]:
+        """A client sent something that is no message; without a correlation id there is nobody to tell."""
+        if sender.closed:
+            return []
+        sender.last_seen = sender.last_active = now
+        self.stats.malformed += 1
+        return self._count_refusal(sender, now)
+
+    def _take_token(self, sender: Connection, channel: _Channel, now: float) -> None:
+        rate = self.limits.message_rate
+        if sender.role is Role.MASTER:
+            rate *= 1 + channel.viewers()
+        if sender.tokens < 0:
+            sender.tokens = 2 * rate
+        else:
+            sender.tokens = min(2 * rate, sender.tokens + (now - sender.tokens_at) * rate)
+        sender.tokens_at = now
+        if sender.tokens < 1:
+            raise ClientLimitExceeded(f"Too many messages: this socket may send {rate:.0f} per second.")
+        sender.tokens -= 1
+
+    def _keep(self, channel: _Channel, recipient: str, message: PendingMessage) -> None:
+        queue = channel.pending.get(recipient)
+        if queue is None:
+            queue = channel.pending[recipient] = PendingQueue()
+        elif message.kind == MessageType.ICE_CANDIDATE and queue.count_from(message.sender) >= (
+            self.limits.pending_per_sender
+        ):
+            raise ClientLimitExceeded(
+                f"{self.limits.pending_per_sender} messages wait for the recipient already, which is not connected."
+            )
+        if sum(map(len, channel.pending.values())) >= self.limits.pending_per_channel:
+            if not queue:
+                del channel.pending[recipient]
+            raise ClientLimitExceeded("Too many messages of this channel wait for recipients that are not connected.")
+        self.stats.queued += 1
+        self.stats.overwritten += queue.put(message)
+        heapq.heappush(self._due, (message.expires_at, next(self._order), channel))
+
+    def _refused(self, sender: Connection, correlation_id: str, error: KvsError, now: float) -> list[Output]:
+        self.stats.refused += 1
+        outputs: list[Output] = []
+        if correlation_id:
+            status = Status(correlation_id[:256], error.kvs_name, str(error.http_status), error.message[:1000])
+            outputs.append(Send(sender, encode_status(status)))
+        return outputs + self._count_refusal(sender, now)
+
+    def _count_refusal(self, sender: Connection, now: float) -> list[Output]:
+        """One who goes on and on is cut off: reading his messages costs the others."""
+        if now - sender.refused_since > 10:
+            sender.refused, sender.refused_since = 0, now
+        sender.refused += 1
+        if sender.refused <= 20 * self.limits.message_rate:
+            return []
+        return [Close(sender, CloseCode.POLICY, "too many messages that cannot be accepted")]
+
+    # ------------------------------------------------------------------------------------ time and control
+
+    def seen(self, connection: Connection, now: float, *, active: bool) -> None:
+        """A ping (``active``) or a pong came in. KVS clients keep a socket from idling out by pings."""
+        connection.last_seen = now
+        if active:
+            connection.last_active = now
+
+    def tick(self, now: float) -> list[Output]:
+        """Do what has become due: pings, dead peers, idle and old sockets, the ends of mutes, expired messages."""
+        outputs: list[Output] = []
+        while self._due and self._due[0][0] <= now:
+            due, _, subject = heapq.heappop(self._due)
+            if isinstance(subject, _Channel):
+                self._expire(subject, now)
+            elif not subject.closed and due == subject.check_due:
+                outputs += self._check(subject, now)
+        return outputs
+
+    def _expire(self, channel: _Channel, now: float) -> None:
+        for recipient, queue in list(channel.pending.items()):
+            self.stats.expired += queue.expire(now)
+            if not queue:
+                del channel.pending[recipient]
+        if self._channels.get(channel.arn) is channel:
+            self._forget_if_empty(channel)
+
+    def _check(self, connection: Connection, now: float) -> list[Output]:
+        timers = self.timers
+        if connection.muted_until and now >= connection.muted_until:
+            return [Close(connection, CloseCode.REPLACED, "a newer connection of this id took over")]
+        if timers.lifetime and now >= connection.opened_at + timers.lifetime:
+            return [Close(connection, CloseCode.LIFETIME, "the socket is as old as it may be; connect again")]
+        if timers.idle and now >= connection.last_active + timers.idle:
+            return [Close(connection, CloseCode.IDLE, "no traffic; connect again")]
+        if now >= connection.last_seen + timers.dead:
+            self.stats.dead += 1
+            return [Drop(connection, f"no sign of life for {timers.dead:g} s")]
+        self._schedule_check(connection, now)
+        if now >= connection.last_seen + timers.ping:
+            return [Ping(connection)]
+        return []
+
+    def _schedule_check(self, connection: Connection, now: float = 0.0) -> None:
+        timers = self.timers
+        silence = connection.last_seen + timers.ping
+        due = [silence if silence > now else connection.last_seen + timers.dead]
+        if connection.muted_until:
+            due.append(connection.muted_until)
+        if timers.lifetime:
+            due.append(connection.opened_at + timers.lifetime)
+        if timers.idle:
+            due.append(connection.last_active + timers.idle)
+        connection.check_due = min(due)
+        heapq.heappush(self._due, (connection.check_due, next(self._order), connection))
+
+    def set_ttl(self, channel_arn: str, ttl: float) -> None:
+        """The channel's message TTL changed; it applies to new messages only (KVS.md §2.5)."""
+        if (channel := self._channels.get(channel_arn)) is not None:
+            channel.ttl = ttl
+
+    def close_channel(self, channel_arn: str) -> list[Output]:
+        """The channel was deleted: its sockets close, its messages are forgotten."""
+        channel = self._channels.get(channel_arn)
+        if channel is None:
+            return []
+        channel.pending.clear()
+        members = [*channel.members.values(), *(loser for losers in channel.muted.values() for loser in losers)]
+        self._forget_if_empty(channel)
+        return [Close(member, CloseCode.CHANNEL_GONE, "the channel was deleted") for member in members]
+
+    def revoke(self, access_key_id: str) -> list[Output]:
+        """A key was revoked: its sockets close."""
+        return [
+            Close(connection, CloseCode.NOT_ALLOWED, "the key or link of this connection is no longer valid")
+            for connection in self.connections()
+            if connection.access_key_id == access_key_id
+        ]
+
+    def shut_down(self) -> list[Output]:
+        """GO_AWAY to those who obey it, close 1001 to all, spread over time; those who obey come last."""
+        polite = [connection for connection in self.connections() if connection.obeys_go_away]
+        others = [connection for connection in self.connections() if not connection.obeys_go_away]
+        outputs: list[Output] = [Send(connection, encode_go_away()) for connection in polite]
+        spread = self.timers.shutdown_spread
+        for index, connection in enumerate(others):
+            outputs.append(
+                Close(connection, CloseCode.GOING_AWAY, "the service is stopping", index * spread / len(others))
+            )
+        for connection in polite:
+            outputs.append(Close(connection, CloseCode.GOING_AWAY, "the service is stopping", spread))
+        return outputs

@@ -1,0 +1,7 @@
+"""Where channels, tags, keys and links are kept."""
+
+from .base import Store
+from .records import ROLE_ACTIONS, Channel, Grant, Key, KeyKind, KeyRole, KeyState
+from .sqlite import SqliteStore
+
+__all__ = ["ROLE_ACTIONS", "Channel", "Grant", "Key", "KeyKind", "KeyRole", "KeyState", "SqliteStore", "Store"]
