@@ -1,0 +1,52 @@
+"""What a master streams from, and how the command line names it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import ConfigError
+from .feed import Feed
+from .file_source import FileSource
+from .test_picture import TestPicture
+
+__all__ = ["Source", "open_source"]
+
+_TEST = re.compile(r"test(?::(?P<width>\d{1,5})x(?P<height>\d{1,5})(?:@(?P<rate>\d{1,3}))?)?")
+
+
+class Source(Protocol):
+    """Encoded pictures and sound, made once for all viewers, from the first subscription to the last one's end."""
+
+    @property
+    def video(self) -> Feed | None:
+        """H.264 access units on a 90 kHz clock, or None."""
+
+    @property
+    def audio(self) -> Feed | None:
+        """Opus packets on a 48 kHz clock, or None."""
+
+    def request_keyframe(self) -> None:
+        """A viewer needs a keyframe. Requests are joined; a source that cannot make one ignores them."""
+
+    async def aclose(self) -> None:
+        """End it and all subscriptions. Idempotent."""
+
+
+def open_source(text: str, *, bitrate: int | None = None) -> Source:
+    """The source that ``--source`` names: a file's path, ``test``, ``test:1280x720`` or ``test:1280x720@30``.
+
+    ``bitrate`` is the video's, in bits per second. Blocks for some milliseconds. Raises ConfigError, SourceNotFound and
+    UnsupportedMedia.
+    """
+    if text == "test" or text.startswith("test:"):
+        match = _TEST.fullmatch(text)
+        if match is None:
+            raise ConfigError(f"The source {text!r} is not understood: write test, test:1280x720 or test:1280x720@30.")
+        if match["width"] is None:
+            return TestPicture(bitrate=bitrate)
+        return TestPicture(int(match["width"]), int(match["height"]), int(match["rate"] or 30), bitrate=bitrate)
+    if not text:
+        raise ConfigError("The source is empty: give a video file, or test for the test picture.")
+    return FileSource(Path(text), bitrate=bitrate)
