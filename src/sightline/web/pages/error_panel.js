@@ -1,0 +1,25 @@
+import { hasText, text } from './language.js';
+import { elements } from './view_elements.js';
+
+/**
+ * Shows what happened, what it means and what to do, in the place of the picture.
+ *
+ * @param {import('../sdk/errors.js').Failure} failure
+ * @param {string} channel
+ */
+export function showError({ id, message }, channel) {
+  const known = hasText(`error.${id}.what`);
+  const key = known ? id : 'unknown';
+  elements.errorWhat.textContent = text(`error.${key}.what`, { channel });
+  // Of a reason without a text here, the service's own sentence says more than ours could.
+  elements.errorMeans.textContent = known || !message ? text(`error.${key}.means`, { channel }) : message;
+  elements.errorDo.textContent = text(`error.${key}.do`, { channel });
+  elements.errorId.textContent = id;
+  elements.stage.hidden = true;
+  elements.error.hidden = false;
+}
+
+export function hideError() {
+  elements.error.hidden = true;
+  elements.stage.hidden = false;
+}

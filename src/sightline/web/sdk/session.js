@@ -1,0 +1,72 @@
+import { SightlineError } from './errors.js';
+
+/**
+ * All that is needed to open a signaling socket; the presigned URL is the only authority in it.
+ *
+ * @typedef {object} Session
+ * @property {string} url                  presigned ws(s) URL of the signaling socket
+ * @property {RTCIceServer[]} iceServers   STUN and TURN servers with their time-limited credentials
+ * @property {string | null} [clientId]    this viewer's id; null for a master
+ */
+
+/**
+ * A function that asks a Sightline service for a session, for the `session` option of `Viewer`.
+ *
+ * @param {object} options
+ * @param {string} options.channel
+ * @param {'viewer' | 'master'} [options.role]
+ * @param {string} [options.token]     link token; not needed by pages of the loopback listener
+ * @param {string} [options.clientId]  asked-for client id; the service makes one up otherwise
+ * @param {string} [options.service]   origin of the service; the page's own when left out
+ * @param {typeof globalThis.fetch} [options.fetch]
+ * @returns {(signal?: AbortSignal) => Promise<Session>} rejects with a SightlineError: the service's id, or
+ *   `service-unreachable`
+ */
+export function sessionFromService({ channel, role = 'viewer', token, clientId, service = '', fetch }) {
+  return async (signal) => {
+    const request = fetch ?? globalThis.fetch;
+    /** @type {Record<string, string>} */
+    const headers = { 'Content-Type': 'application/json' };
+    if (token) headers['X-Sightline-Link'] = token;
+    /** @type {Response} */
+    let response;
+    /** @type {unknown} */
+    let body;
+    try {
+      response = await request(`${service}/sightline/v1/session`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ channel, role, ...(clientId ? { clientId } : {}) }),
+        cache: 'no-store',
+        credentials: 'omit',
+        referrerPolicy: 'no-referrer',
+        signal: signal ?? null,
+      });
+      body = await response.json().catch(() => null);
+    } catch {
+      throw new SightlineError('service-unreachable');
+    }
+    if (!response.ok) throw refusal(body, response.status);
+    if (!isSession(body)) throw new SightlineError('service-unreachable', 'The service sent an unusable session.');
+    return body;
+  };
+}
+
+/**
+ * @param {unknown} body
+ * @param {number} status
+ */
+function refusal(body, status) {
+  const error = /** @type {{error?: {id?: unknown, message?: unknown}} | null} */ (body)?.error;
+  if (typeof error?.id === 'string') return new SightlineError(error.id, String(error.message ?? ''));
+  return new SightlineError('service-unreachable', `The service replied with HTTP status ${status}.`);
+}
+
+/**
+ * @param {unknown} body
+ * @returns {body is Session}
+ */
+function isSession(body) {
+  const session = /** @type {Partial<Session> | null} */ (body);
+  return typeof session?.url === 'string' && Array.isArray(session.iceServers);
+}
