@@ -162,9 +162,7 @@ async def test_answers_on_ipv6_on_the_same_port(responder: StunResponder) -> Non
         assert stun.parse_message(data).attributes["XOR-MAPPED-ADDRESS"] == own
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="only Linux gives every address of 127.0.0.0/8 to loopback"
-)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives every address of 127.0.0.0/8 to loopback")
 async def test_answers_from_the_address_that_was_asked(responder: StunResponder) -> None:
     """Clients drop an answer that comes from another address than the one they asked."""
     bound = await responder.start(["0.0.0.0"], 0)
