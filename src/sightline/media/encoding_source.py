@@ -125,9 +125,10 @@ class EncodingSource:
     def _encode_picture(self, encoder: VideoEncoder, picture: RawPicture) -> Iterator[EncodedUnit]:
         frame = picture.make()
         now = time.monotonic()
-        for unit in encoder.encode(frame, seconds=picture.seconds, keyframe=self._keyframes.due(now)):
+        asked = self._keyframes.due(now)
+        for unit in encoder.encode(frame, seconds=picture.seconds, keyframe=asked):
             if unit.keyframe:
-                self._keyframes.made(now)
+                self._keyframes.made(now, on_request=asked)
             yield unit
 
     def _audio_steps(self) -> Iterator[Step]:

@@ -36,12 +36,21 @@ class Feed:
         self._ended = False
 
     @property
+    def clock_rate(self) -> int:
+        """Ticks per second of the units' timestamps."""
+        return self.format.clock_rate
+
+    @property
     def subscribers(self) -> int:
         """How many are subscribed now."""
         return len(self._subscriptions)
 
     def subscribe(self, *, limit: int = QUEUE_LIMIT) -> Subscription:
-        """A new subscriber: its first unit will be a keyframe made for it (``limit``: units that may wait)."""
+        """A new subscriber, whose first unit is a keyframe; ``limit``: units that may wait for it.
+
+        The source begins to work, but no keyframe is made for the subscriber until it reads: a viewer subscribes when
+        it is answered, and can use pictures only when it is connected.
+        """
         subscription = Subscription(self, limit)
         if self._ended:
             subscription.end()
@@ -49,7 +58,6 @@ class Feed:
         self._subscriptions.add(subscription)
         if len(self._subscriptions) == 1:
             self._on_demand_change()
-        self.request_keyframe()
         return subscription
 
     def publish(self, unit: EncodedUnit) -> None:
@@ -90,12 +98,15 @@ class Subscription:
         self._queue: deque[EncodedUnit] = deque()
         self._needs_keyframe = True
         self._begun = False
-        self._overflowed = False
+        self._reading = False
+        self._ask = False
         self._ended = False
         self._arrival = asyncio.Event()
 
     def push(self, unit: EncodedUnit) -> None:
         """Called by the feed for each unit."""
+        if not self._reading:
+            return
         if self._needs_keyframe:
             if not unit.keyframe:
                 self.dropped += self._begun
@@ -107,26 +118,24 @@ class Subscription:
             self._queue.clear()
             if not unit.keyframe:
                 self.dropped += 1
-                self._needs_keyframe = self._overflowed = True
+                self._needs_keyframe = self._ask = True
                 return
         self._queue.append(unit)
         self._arrival.set()
 
-    def restart(self) -> None:
-        """Forget what is queued and begin at a new keyframe: for a subscriber who can only use units from now on."""
-        self._queue.clear()
-        self._needs_keyframe = True
-        self._begun = False
-        self._feed.request_keyframe()
-
     async def next(self) -> EncodedUnit | None:
-        """The next unit, or None when the stream has ended or the subscription was closed."""
+        """The next unit, or None when the stream has ended or the subscription was closed.
+
+        The first call begins at a new keyframe, whatever was published before.
+        """
+        if not self._reading:
+            self._reading = self._ask = True
         while not self._queue:
             if self._ended:
                 return None
-            if self._overflowed:
-                # Asked for only now that the subscriber reads again: one that is stuck costs the others no keyframes.
-                self._overflowed = False
+            if self._ask:
+                # Asked for only when the subscriber reads (again): one that is stuck costs the others no keyframes.
+                self._ask = False
                 self._feed.request_keyframe()
             self._arrival.clear()
             await self._arrival.wait()

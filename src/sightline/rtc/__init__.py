@@ -1,0 +1,1 @@
+"""Peer connections: the interface that masters and viewers use, and what stands behind it."""
