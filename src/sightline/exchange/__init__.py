@@ -2,6 +2,7 @@
 
 from .connection import Close, Connection, Drop, Muted, Output, Ping, Role, Send
 from .exchange import Exchange, ExchangeLimits, ExchangeStats
+from .failures import FailureLimiter
 
 __all__ = [
     "Close",
@@ -10,6 +11,7 @@ __all__ = [
     "Exchange",
     "ExchangeLimits",
     "ExchangeStats",
+    "FailureLimiter",
     "Muted",
     "Output",
     "Ping",

@@ -1,6 +1,7 @@
 """The signaling exchange: who is connected, what is pending, what goes to whom, when what expires (KVS.md §5).
 
-Sans-IO: each method takes an input and ``now`` (epoch seconds) and returns what the shell has to do, in order.
+Sans-IO: each method takes an input and ``now`` (seconds of a steady clock) and returns what the shell has to do, in
+order.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ __all__ = ["PendingMessage", "PendingQueue"]
 
 
 class PendingMessage:
-    """A frame ready to be sent, and until when (epoch seconds) it is worth sending."""
+    """A frame ready to be sent, and until when it is worth sending."""
 
     __slots__ = ("expires_at", "frame", "kind", "sender")
 

@@ -172,9 +172,7 @@ class StunResponder:
                 datagram, ancillary, _flags, source = sock.recvmsg(MAX_DATAGRAM, 128)
             except (BlockingIOError, InterruptedError):
                 return
-            except (
-                OSError
-            ) as error:  # for example ECONNREFUSED: an ICMP answer to something that was sent before
+            except OSError as error:  # for example ECONNREFUSED: an ICMP answer to something that was sent before
                 logger.debug("STUN socket: %s", error)
                 continue
             reply = answer(datagram, source=(source[0], source[1]), counters=self.counters)

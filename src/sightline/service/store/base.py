@@ -29,7 +29,7 @@ class Store(Protocol):
     def key(self, access_key_id: str) -> Key | None:
         """The key with that id, revoked and expired ones too."""
 
-    def keys(self) -> Iterable[Key]:
+    def all_keys(self) -> Iterable[Key]:
         """All keys and links, oldest first."""
 
     async def create_channel(self, channel: Channel) -> None:

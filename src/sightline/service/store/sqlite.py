@@ -140,7 +140,7 @@ class SqliteStore:
     def key(self, access_key_id: str) -> Key | None:
         return self._keys.get(access_key_id)
 
-    def keys(self) -> Iterable[Key]:
+    def all_keys(self) -> Iterable[Key]:
         return list(self._keys.values())
 
     # -------------------------------------------------------------------------------------------- writes

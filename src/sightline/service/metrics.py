@@ -1,0 +1,51 @@
+"""Metrics in Prometheus' text form, for the loopback listener."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ..exchange import Role
+from .context import Context
+
+__all__ = ["Metrics"]
+
+
+class Metrics(Collector):
+    """Reads the counters that the service keeps anyway; counting costs the hot path nothing but an addition."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def text(self) -> bytes:
+        """All metrics, as Prometheus scrapes them."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Called by the registry."""
+        exchange, store = self._context.exchange, self._context.store
+        sockets = GaugeMetricFamily("sightline_sockets", "Signaling sockets that are heard.", labels=["role"])
+        for role in Role:
+            sockets.add_metric([role.lower()], exchange.count(role))
+        yield sockets
+        yield GaugeMetricFamily("sightline_channels", "Channels in the store.", value=sum(1 for _ in store.channels()))
+        messages = CounterMetricFamily(
+            "sightline_messages", "Signaling messages by what became of them.", labels=["outcome"]
+        )
+        for name, value in msgspec.structs.asdict(exchange.stats).items():
+            messages.add_metric([name], value)
+        yield messages
+        stun = CounterMetricFamily("sightline_stun", "STUN datagrams by what was done with them.", labels=["outcome"])
+        for name, value in msgspec.structs.asdict(self._context.stun.counters).items():
+            stun.add_metric([name], value)
+        yield stun
+        requests = CounterMetricFamily("sightline_requests", "HTTP answers.", labels=["operation", "status"])
+        for (operation, status), count in self._context.requests.items():
+            requests.add_metric([operation, str(status)], count)
+        yield requests

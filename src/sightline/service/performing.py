@@ -1,0 +1,126 @@
+"""Carries out what the exchange decided, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable
+from typing import cast
+
+from aiohttp import WSMsgType, web
+
+from ..exchange import Close, Connection, Drop, Muted, Output, Ping, Send
+from ..observe.log import Log, bind
+from ..wire.close_codes import CloseCode
+
+__all__ = ["MAX_BACKLOG", "Socket", "perform"]
+
+logger = logging.getLogger("sightline.signaling")
+
+MAX_BACKLOG = 1 << 20
+"""Bytes that may wait for a slow reader before its socket is cut; nobody else waits for it."""
+
+
+class Socket:
+    """A WebSocket as the exchange's connections see it: sends at once or not at all, closes in the background."""
+
+    __slots__ = ("_closing", "_transport", "_ws", "trace_id")
+
+    def __init__(self, ws: web.WebSocketResponse[bool], transport: asyncio.Transport, trace_id: str) -> None:
+        self._ws = ws
+        self._transport = transport
+        self._closing: asyncio.Task[None] | None = None
+        self.trace_id = trace_id
+
+    def send(self, frame: bytes) -> bool:
+        """Queue a text frame; False, and the socket is cut, when its reader is too slow."""
+        if self._transport.get_write_buffer_size() > MAX_BACKLOG:
+            self.drop()
+            return False
+        try:
+            _run_now(self._ws.send_frame(frame, WSMsgType.TEXT))
+        except ConnectionError:
+            # It is closing; its own handler tells the exchange.
+            return True
+        return True
+
+    def ping(self) -> None:
+        """Send a ping; the answer comes through the socket's handler."""
+        try:
+            _run_now(self._ws.ping())
+        except ConnectionError:
+            return
+
+    def pong(self, data: bytes) -> None:
+        """Answer a ping."""
+        try:
+            _run_now(self._ws.pong(data))
+        except ConnectionError:
+            return
+
+    def close(self, code: int, reason: str, after: float) -> None:
+        """Close with a handshake, ``after`` seconds; later calls change nothing."""
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close(code, reason, after))
+
+    async def _close(self, code: int, reason: str, after: float) -> None:
+        if after:
+            await asyncio.sleep(after)
+        try:
+            await self._ws.close(code=code, message=reason.encode())
+        finally:
+            # A peer that does not answer the handshake keeps nothing open.
+            self._transport.abort()
+
+    def drop(self) -> None:
+        """Cut the connection."""
+        self._transport.abort()
+
+    async def aclose(self) -> None:
+        """The handler is done: end what still runs for this socket."""
+        if self._closing is not None:
+            self._closing.cancel()
+            await asyncio.wait([self._closing])
+
+
+def _run_now(coroutine: Coroutine[object, object, None]) -> None:
+    """Run a coroutine that never waits. aiohttp's senders wait only for a writer limit, and ours is out of reach."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    coroutine.close()
+    raise RuntimeError("a send that should not have waited did")
+
+
+def perform(outputs: Iterable[Output]) -> None:
+    """Do what the exchange asks for, in order."""
+    for output in outputs:
+        socket = cast(Socket, output.to.shell)
+        if type(output) is Send:
+            if not socket.send(output.frame):
+                log_of(output.to).warning("cut: it reads too slowly, %d bytes were waiting", MAX_BACKLOG)
+        elif type(output) is Close:
+            if output.code is not CloseCode.GOING_AWAY:
+                log_of(output.to).info("closing with %d: %s", output.code, output.reason)
+            socket.close(output.code, output.reason, output.after)
+        elif type(output) is Ping:
+            socket.ping()
+        elif type(output) is Drop:
+            log_of(output.to).info("cut: %s", output.reason)
+            socket.drop()
+        elif type(output) is Muted:
+            log_of(output.to).warning(
+                "two clients fight for this id: the older one stays open and unheard for %g s. "
+                "Give each client an id of its own, and run one master per channel.",
+                output.seconds,
+            )
+
+
+def log_of(connection: Connection) -> Log:
+    """A log with the connection's fields."""
+    socket = cast(Socket, connection.shell)
+    name = connection.channel_arn.rsplit("/", 2)[-2]
+    return bind(
+        logger, channel=name, client_id=connection.client_id or connection.role.lower(), trace_id=socket.trace_id
+    )
