@@ -220,7 +220,7 @@ class Kvs:
         query = {"X-Amz-ChannelARN": arn, **(parameters or {})}
         if client_id is not None:
             query["X-Amz-ClientId"] = client_id
-        return presign(self.endpoints(arn, role)["WSS"], query, key=self.key, **{"region": self.region, **signing})
+        return presign(self.endpoints(arn, role)["WSS"], query, **{"key": self.key, "region": self.region, **signing})
 
     def connect(
         self,

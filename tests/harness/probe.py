@@ -77,6 +77,7 @@ class Wire:
         port = service.https_port if tls else service.http_port
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.tls = tls
         self._tls: ssl.SSLObject | None = None
         if tls:
             context = service.tls_context()
@@ -198,3 +199,35 @@ def ask(
         given["Host"] = f"localhost:{port}"
     with Wire(service, tls=tls) as wire:
         return wire.ask(method, target, given, body)
+
+
+def raw_upgrade(service: Service, url: str, *, receive_buffer: int | None = None) -> socket.socket:
+    """Open a signaling socket on the plain listener by hand and then do nothing: no pongs, no closing handshake.
+
+    `receive_buffer` in bytes makes a reader that is full soon. Fails unless the answer is 101.
+    """
+    parts = urlsplit(url)
+    connection = socket.socket()
+    if receive_buffer is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    connection.settimeout(10)
+    connection.connect(("127.0.0.1", service.http_port))
+    headers = {
+        "Host": parts.netloc,
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    lines = [
+        f"GET {parts.path or '/'}?{parts.query} HTTP/1.1",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode())
+    head = b""
+    while b"\r\n\r\n" not in head:
+        piece = connection.recv(1)
+        assert piece, f"no answer to the upgrade: {head!r}"
+        head += piece
+    assert head.startswith(b"HTTP/1.1 101 "), head
+    return connection

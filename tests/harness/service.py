@@ -96,6 +96,17 @@ class Command:
 
         return eventually(look, f"{pattern!r} in the output of {self.name}", within=within)
 
+    def wait(self, *, within: float) -> int:
+        """Wait until the process ends by itself: its exit code."""
+        try:
+            return self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.name} still ran after {within:g} s:\n{self.output}") from None
+        finally:
+            if self in running:
+                running.remove(self)
+
     def stop(self, *, within: float = STOP_SECONDS) -> int:
         """SIGTERM, and the exit code; fails when the process takes longer than `within` seconds."""
         try:
