@@ -32,8 +32,9 @@ class IceServer(msgspec.Struct, frozen=True):
     """A STUN or TURN server, as W3C's RTCIceServer has it."""
 
     urls: tuple[str, ...]
-    username: str = ""
-    credential: str = ""
+    username: str | None = None
+    """None for STUN."""
+    credential: str | None = None
 
     def __repr__(self) -> str:
         return f"IceServer(urls={self.urls!r}, …)"
@@ -223,7 +224,7 @@ class ControlPlane:
             channel=channel,
         )
         servers = tuple(
-            IceServer(tuple(item.uris), item.username, item.password)
+            IceServer(tuple(item.uris), item.username or None, item.password or None)
             for item in self._member(ice, "IceServerList", list[_IceServer])
         )
         if self.target.is_aws:

@@ -19,10 +19,19 @@ from ..config import load_settings
 from ..errors import ConfigError
 from ..wire.sigv4 import Credentials
 
-__all__ = ["AWS", "Target", "find_target", "is_loopback", "read_credentials_file"]
+__all__ = ["AWS", "Profile", "Target", "find_target", "is_loopback", "read_credentials_file"]
 
 AWS: Final = "aws"
 """The value of ``--endpoint`` that means Amazon's own service; nothing else ever leads there."""
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """A key and what is known of its service."""
+
+    credentials: Credentials | None
+    region: str | None
+    source: str
+    """Where the key came from, for people."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,20 +98,19 @@ def find_target(
             credentials_from="the AWS configuration",
         )
 
-    found, where = credentials, "the arguments"
-    if found is None:
-        found, where = _own_key(endpoint, data_dir, environment)
+    profile = _own_profile(endpoint, data_dir, environment) if credentials is None else None
+    profile = profile or Profile(credentials, None, "the arguments" if credentials else "the AWS configuration")
     bundle = environment.get("SIGHTLINE_CA_BUNDLE") or environment.get("AWS_CA_BUNDLE")
     local_ca = data_dir / "tls" / "ca.pem"
-    region = region or environment.get("SIGHTLINE_REGION") or None
+    region = region or environment.get("SIGHTLINE_REGION") or profile.region
     if region is None and not named_by_aws and is_loopback(endpoint):
         # A region that the shell has for other work with AWS says nothing about the service on this machine.
         region = settings.region
     return Target(
         endpoint=endpoint,
         region=region,
-        credentials=found,
-        credentials_from=where,
+        credentials=profile.credentials,
+        credentials_from=profile.source,
         ca_bundle=Path(bundle) if bundle else None,
         local_ca=local_ca if endpoint.startswith("https:") and local_ca.is_file() else None,
     )
@@ -117,8 +125,8 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def read_credentials_file(path: Path) -> Credentials | None:
-    """The key of the ``[default]`` profile of a file in AWS form, None when there is no such file.
+def read_credentials_file(path: Path) -> Profile | None:
+    """The ``[default]`` profile of a file in AWS form, None when there is no such file.
 
     Raises ConfigError when the file cannot be read or has no key in it.
     """
@@ -127,11 +135,8 @@ def read_credentials_file(path: Path) -> Credentials | None:
         with path.open(encoding="utf-8") as file:
             parser.read_file(file)
         profile = parser["default"]
-        return Credentials(
-            profile["aws_access_key_id"],
-            profile["aws_secret_access_key"],
-            profile.get("aws_session_token"),
-        )
+        key, secret = profile["aws_access_key_id"], profile["aws_secret_access_key"]
+        return Profile(Credentials(key, secret, profile.get("aws_session_token")), profile.get("region"), str(path))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -146,19 +151,16 @@ def read_credentials_file(path: Path) -> Credentials | None:
         ) from error
 
 
-def _own_key(endpoint: str, data_dir: Path, environment: Mapping[str, str]) -> tuple[Credentials | None, str]:
+def _own_profile(endpoint: str, data_dir: Path, environment: Mapping[str, str]) -> Profile | None:
     key = environment.get("SIGHTLINE_ACCESS_KEY_ID")
     secret = environment.get("SIGHTLINE_SECRET_ACCESS_KEY")
     if bool(key) != bool(secret):
         raise ConfigError("SIGHTLINE_ACCESS_KEY_ID and SIGHTLINE_SECRET_ACCESS_KEY must be given together.")
     if key and secret:
-        return Credentials(key, secret), "SIGHTLINE_ACCESS_KEY_ID"
-    path = data_dir / "credentials"
+        return Profile(Credentials(key, secret), None, "SIGHTLINE_ACCESS_KEY_ID")
     if is_loopback(endpoint) or not environment.get("AWS_ACCESS_KEY_ID"):
-        found = read_credentials_file(path)
-        if found is not None:
-            return found, str(path)
-    return None, "the AWS configuration"
+        return read_credentials_file(data_dir / "credentials")
+    return None
 
 
 def _checked(endpoint: str) -> str:

@@ -94,7 +94,10 @@ async def test_a_viewer_gets_all_it_needs(kvs: FakeKvs, control: ControlPlane) -
     assert query["X-Amz-ClientId"] == ["viewer-1"]
     assert query["X-Amz-Expires"] == ["299"]
     assert query["X-Sightline-Extras"] == ["1"]
-    assert session.ice_servers == (IceServer(("turn:h:3478?transport=udp",), "1:x", "p"),)
+    assert session.ice_servers == (
+        IceServer(("stun:h:3478",), None, None),
+        IceServer(("turn:h:3478?transport=udp",), "1:x", "p"),
+    )
     assert (session.client_id, session.region, session.is_sightline) == ("viewer-1", "us-west-2", True)
     assert [path for path, _ in kvs.requests] == [
         "/describeSignalingChannel",

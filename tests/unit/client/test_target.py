@@ -28,6 +28,9 @@ def test_the_default_is_the_service_on_this_machine(tmp_path: Path) -> None:
     assert target.region == "us-west-2"
     assert target.credentials == Credentials("AKFILE", "se/cr%et=")
     assert target.credentials_from == str(tmp_path / "credentials")
+    with (tmp_path / "credentials").open("a") as file:
+        file.write("region = eu-north-1\n")
+    assert find_target(environment=environment(tmp_path)).region == "eu-north-1"
     assert target.is_loopback
     assert not target.is_aws
 
