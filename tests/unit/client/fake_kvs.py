@@ -161,7 +161,10 @@ class FakeKvs:
     def _v1_get_ice_server_config(self, members: Members) -> Members:
         self._find(members)
         return {
-            "IceServerList": [{"Uris": ["turn:h:3478?transport=udp"], "Username": "1:x", "Password": "p", "Ttl": 300}]
+            "IceServerList": [
+                {"Uris": ["stun:h:3478"], "Ttl": 300},
+                {"Uris": ["turn:h:3478?transport=udp"], "Username": "1:x", "Password": "p", "Ttl": 300},
+            ]
         }
 
     def _sightline_v1_links_create(self, members: Members) -> Members:
