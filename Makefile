@@ -59,4 +59,4 @@ lock: ## write requirements/*.lock anew from pyproject.toml (ARGS=--upgrade for 
 clean: ## remove .venv, node_modules and caches; your data stays
 	@rm -rf .venv .cache build dist test-results tests/node_modules src/*.egg-info
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -90,26 +90,24 @@ def set_up(level: str) -> None:
 
 
 def make_venv() -> None:
-    """Start an empty `.venv` that has pip, with or without Debian's python3-venv."""
+    """Start an empty `.venv` that has the pinned pip, with or without Debian's python3-venv."""
+    import pip_wheel  # here, because HTTP takes longer to import than a run with nothing to do takes in all
+
     if VENV.exists():
         shutil.rmtree(VENV)
     command = [sys.executable, "-m", "venv", str(VENV)]
-    if importlib.util.find_spec("ensurepip"):
-        run(command, "The virtual environment could not be made.")
-        return
-    import pip_wheel
-
-    say(f"  this Python has no ensurepip: fetching pip {pip_wheel.PIP_VERSION} as a wheel")
-    run([*command, "--without-pip"], "The virtual environment could not be made.")
+    complaint = "The virtual environment could not be made."
     try:
         wheel = pip_wheel.fetch(CACHE)
     except pip_wheel.PipUnavailable as reason:
-        raise SetupFailed(str(reason)) from reason
+        if importlib.util.find_spec("ensurepip") is None:
+            raise SetupFailed(str(reason)) from reason
+        run(command, complaint)  # with the pip that this Python carries: older and slower, but here
+        return
+    run([*command, "--without-pip"], complaint)
     # A wheel is a zip file that Python can import from: pip installs itself.
-    run(
-        [str(PYTHON), f"{wheel}/pip", "install", "--quiet", "--no-index", str(wheel)],
-        "pip could not be installed from its wheel.",
-    )
+    itself = [str(PYTHON), f"{wheel}/pip", "install", "--quiet", "--no-compile", "--no-index", str(wheel)]
+    run(itself, "pip could not be installed from its wheel.")
 
 
 def install_lock(level: str) -> None:
@@ -130,7 +128,7 @@ def run_pip(*arguments: str) -> None:
 
 
 def run(command: list[str], complaint: str) -> None:
-    """Run a command silently; on failure show the last lines it printed and stop with `complaint`."""
+    """Run a command silently; on failure show the end of what it said and stop with `complaint`."""
     # PIP_USER and PYTHONPATH of somebody's shell must not leak into the environment that we make.
     environment = {key: value for key, value in os.environ.items() if key not in ("PIP_USER", "PYTHONPATH")}
     result = subprocess.run(
@@ -143,7 +141,8 @@ def run(command: list[str], complaint: str) -> None:
         check=False,
     )
     if result.returncode != 0:
-        for line in result.stdout.strip().splitlines()[-12:]:
+        said = [line for line in result.stdout.splitlines() if line.strip() and not line.startswith("WARNING")]
+        for line in said[-8:]:
             print(f"  | {line}", file=sys.stderr)
         raise SetupFailed(f"{complaint} The next run starts it afresh.")
 

@@ -1,4 +1,4 @@
-"""Fetch pip's own wheel, for machines whose Python came without `ensurepip` (Debian without python3-venv).
+"""Fetch pip's own wheel: the same pip everywhere, also where Python came without one (no python3-venv).
 
 Standard library only. The version and its SHA-256 are pinned here, so that it does not matter which mirror
 answers. Index and certificates are the ones pip itself would use: environment first, then pip.conf.
@@ -41,7 +41,7 @@ def fetch(folder: Path) -> Path:
         raise PipUnavailable(
             f"pip {PIP_VERSION} could not be fetched from the package index ({reason}). "
             "Check the network, or point PIP_INDEX_URL and PIP_CERT at your mirror; "
-            "on Debian `apt-get install python3-venv` makes this download unnecessary."
+            "with Debian's python3-venv installed, the pip of that package is used instead."
         ) from reason
     if _sha256(content) != PIP_SHA256:
         raise PipUnavailable(
