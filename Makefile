@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 STAGES := $(VENV)/python scripts/stages.py
 .DEFAULT_GOAL := help
-.PHONY: help setup test-setup run test unit e2e interop network check format bench soak docs lock clean
+.PHONY: help setup test-setup dev-setup run test unit e2e interop network check format bench soak docs lock clean
 
 ##@ Use
 help: ## this list
@@ -17,17 +17,21 @@ run: setup ## start the service and a camera, and print the address to open (ARG
 	@$(VENV)/sightline demo $(ARGS)
 
 ##@ Test
-test-setup: ## what tests need on top: test tools, Node.js 20, npm packages, Chromium
+test-setup: dev-setup ## what tests need on top: test tools, Node.js 20, npm packages, Chromium
+	@$(VENV)/python scripts/test_tools.py chromium
+
+# The same without Chromium, which may need root: enough for `check`, `unit`, `format`.
+dev-setup:
 	@$(PYTHON) scripts/bootstrap.py test
-	@$(VENV)/python scripts/test_tools.py
+	@$(VENV)/python scripts/test_tools.py node
 
 test: test-setup ## everything, in stages: check, unit, e2e, interop, network
 	@$(STAGES) check unit e2e interop network
 
-check: test-setup ## format, lint and types, of Python and of JavaScript
+check: dev-setup ## format, lint and types, of Python and of JavaScript
 	@$(STAGES) check
 
-unit: test-setup ## the fast tests; at most 1 minute
+unit: dev-setup ## the fast tests; at most 1 minute
 	@$(STAGES) unit
 
 e2e: test-setup ## the installed command and Chromium; at most 10 minutes
@@ -43,7 +47,7 @@ soak: test-setup ## long runs, not part of `make test`; at most an hour
 	@$(STAGES) soak
 
 ##@ Work on it
-format: test-setup ## rewrite the code in the one format
+format: dev-setup ## rewrite the code in the one format
 	@$(VENV)/ruff format --quiet . && $(VENV)/ruff check --quiet --fix .
 
 docs: ## check that every link in the documentation leads somewhere

@@ -1,6 +1,7 @@
-"""Bring what only tests need: Chromium, Node.js 20 or newer with npm, and the npm packages of tests/.
+"""Bring what only tests need: `test_tools.py [node] [chromium]`.
 
-Run by `.venv/bin/python` after `bootstrap.py test`. What the machine has is used as it is. Otherwise Node.js
+`node`: Node.js 20 or newer with npm, and the npm packages of tests/. `chromium`: the browser. Run by
+`.venv/bin/python` after `bootstrap.py test`. What the machine has is used as it is. Otherwise Node.js
 comes as a wheel (requirements/node.lock; Debian 12's own is 18) into .venv, and Chromium from Debian's
 packages as root or through `sudo -n`; where neither is allowed, the one line to type is printed.
 """
@@ -21,14 +22,16 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 TESTS = ROOT / "tests"
 
 
-def main() -> int:
+def main(tools: list[str]) -> int:
     # Tests look tools up on the path that stages.py gives them: .venv/bin first.
     os.environ["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     try:
         with bootstrap.one_at_a_time():
-            ensure_node()
-            ensure_node_packages()
-            ensure_chromium()
+            if "node" in tools:
+                ensure_node()
+                ensure_node_packages()
+            if "chromium" in tools:
+                ensure_chromium()
     except (SetupFailed, OSError) as reason:
         print(f"Test tools are missing: {reason}", file=sys.stderr)
         return 1
@@ -112,4 +115,4 @@ def become_root() -> list[str] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
