@@ -1,19 +1,14 @@
-import { Viewer, sessionFromService } from '../sdk/sightline.js';
+import { Viewer } from '../sdk/sightline.js';
 import { showDetails, showFirstFrame } from './details.js';
 import { hideError, showError } from './error_panel.js';
 import * as format from './format.js';
 import { applyLanguage, language, text } from './language.js';
+import { channel, requestSession } from './session_request.js';
 import { elements } from './view_elements.js';
 
-// The page of one camera: /view/CHANNEL#TOKEN. The token stays in the fragment, which browsers send to nobody, so
-// that the address can be bookmarked; it goes to the service in a header (sdk/session.js).
+// The page of one camera: /view/CHANNEL#TOKEN.
 
-const channel = channelFromPath(location.pathname);
-
-const viewer = new Viewer({
-  session: (signal) => sessionFromService({ channel, role: 'viewer', token: location.hash.slice(1) })(signal),
-  video: elements.video,
-});
+const viewer = new Viewer({ session: requestSession, video: elements.video });
 viewer.on('statechange', ({ state }) => showState(state));
 viewer.on('failed', (failure) => showError(failure, channel));
 viewer.on('stats', (stats) => {
@@ -23,7 +18,6 @@ viewer.on('stats', (stats) => {
 viewer.on('firstframe', (timings) => {
   const { videoWidth, videoHeight } = elements.video;
   elements.resolution.textContent = format.resolution(videoWidth, videoHeight);
-  elements.clientId.textContent = viewer.clientId ?? '–';
   showFirstFrame(timings);
 });
 viewer.on('stall', ({ stalled }) => {
@@ -71,6 +65,7 @@ function showState(state) {
   document.documentElement.dataset.state = state;
   elements.state.textContent = text(`state.${state}`);
   elements.coverText.textContent = elements.state.textContent;
+  elements.clientId.textContent = viewer.clientId ?? '–';
   if (state === 'watching' || state === 'stalled') return;
   showNotice('');
   elements.play.hidden = elements.sound.hidden = true;
@@ -105,14 +100,4 @@ function showPaused() {
 function showSound() {
   const { muted } = elements.video;
   elements.sound.textContent = text(muted ? 'view.sound-on' : 'view.sound-off');
-}
-
-/** @param {string} path */
-function channelFromPath(path) {
-  const name = path.replace(/^\/view\//, '').replace(/\/$/, '');
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
 }

@@ -2,26 +2,27 @@ import { SignalingClient } from './signaling.js';
 import { ViewerPeer } from './viewer_peer.js';
 
 /**
- * What one attempt to watch holds, so that it can be let go of as one: deadline, socket, peer connection, and the
+ * What one attempt to watch holds, so that it can be let go of as one: timers, socket, peer connection, and the
  * times at which its stages were reached.
  */
 export class Attempt {
   /** Cancels the session request. */
   aborter = new AbortController();
   isOver = false;
-  isReading = false;
   /** @type {ViewerPeer | null} */
   peer = null;
   /** @type {import('./picture.js').PictureWatch | null} */
   picture = null;
+  /** @type {import('./stats.js').StatsReader | null} */
+  reader = null;
   /** @type {RTCSessionDescriptionInit | null} */
   localOffer = null;
   /** @type {import('./viewer.js').FirstFrame} */
   timings;
   /** @type {SignalingClient | null} */
   #signaling = null;
-  /** @type {unknown} */
-  #timer = null;
+  /** @type {Map<string, unknown>} */
+  #timers = new Map();
   #platform;
   #correlationId = randomId();
 
@@ -51,15 +52,16 @@ export class Attempt {
     this.peer?.startTrickle();
   }
 
-  /** @param {number} ms  @param {() => void} callback */
-  setTimer(ms, callback) {
-    this.clearTimer();
-    this.#timer = this.#platform.setTimeout(callback, ms);
+  /** @param {string} name  @param {number} ms  @param {() => void} callback */
+  setTimer(name, ms, callback) {
+    this.clearTimer(name);
+    this.#timers.set(name, this.#platform.setTimeout(callback, ms));
   }
 
-  clearTimer() {
-    this.#platform.clearTimeout(this.#timer);
-    this.#timer = null;
+  /** @param {string} name */
+  clearTimer(name) {
+    this.#platform.clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
   }
 
   /** @param {Exclude<keyof import('./viewer.js').FirstFrame, 'startedAt'>} stage */
@@ -70,12 +72,12 @@ export class Attempt {
   /** In the order of seed 001.7; safe to call again. */
   close() {
     this.isOver = true;
-    this.clearTimer();
+    for (const name of this.#timers.keys()) this.clearTimer(name);
     this.aborter.abort();
     this.#signaling?.close();
     this.picture?.stop();
     this.peer?.close();
-    this.#signaling = this.picture = this.peer = this.localOffer = null;
+    this.#signaling = this.picture = this.peer = this.reader = this.localOffer = null;
   }
 }
 

@@ -123,10 +123,10 @@ export class Viewer extends Emitter {
         return this.#attempt?.sendOffer();
       case 'set-timer': {
         const { name, ms } = output;
-        return this.#attempt?.setTimer(ms, () => this.#take({ type: 'deadline', name }));
+        return this.#attempt?.setTimer(name, ms, () => this.#take({ type: 'deadline', name }));
       }
       case 'clear-timer':
-        return this.#attempt?.clearTimer();
+        return this.#attempt?.clearTimer(output.name);
       case 'end':
         return this.#end();
       case 'state':
@@ -166,7 +166,7 @@ export class Viewer extends Emitter {
       if (state === 'connected') {
         attempt.mark('connected');
         take({ type: 'connected' });
-        if (!attempt.isReading) this.#readStats(attempt, new StatsReader());
+        attempt.reader ??= this.#startReading(attempt);
       } else if (state === 'failed') {
         take({ type: 'disrupted' });
       }
@@ -198,7 +198,11 @@ export class Viewer extends Emitter {
         take({ type: 'failure', failure: failureFrom(error, 'bad-answer') });
       });
     });
-    signaling.open();
+    try {
+      signaling.open();
+    } catch (error) { // an unusable URL, or ws:// on a page that came over https://
+      throw new SightlineError('signaling-refused', failureFrom(error, 'signaling-refused').message);
+    }
     attempt.localOffer = await peer.offer(session.iceServers);
     if (attempt.isOver) return;
     attempt.mark('offerReady');
@@ -216,6 +220,7 @@ export class Viewer extends Emitter {
       platform: this.#platform,
       on: {
         first: () => {
+          attempt.mark('connected'); // in case the picture is quicker than the event that says so
           attempt.mark('firstFrame');
           take({ type: 'frame' });
           this.emit('firstframe', attempt.timings);
@@ -245,18 +250,21 @@ export class Viewer extends Emitter {
    * figures per second.
    *
    * @param {Attempt} attempt
-   * @param {StatsReader} reader
    */
-  async #readStats(attempt, reader) {
-    attempt.isReading = true;
-    for (let isBase = true; !attempt.isOver; isBase = false) {
+  #startReading(attempt) {
+    const reader = new StatsReader();
+    const read = async (isBase = false) => {
       const report = await attempt.peer?.stats().catch(() => null);
-      if (!report || attempt.isOver) return;
-      const stats = reader.read(report, attempt.peer?.connectionState ?? 'closed');
-      attempt.picture?.noteDecoded(stats.framesDecoded);
-      if (!isBase && !attempt.isOver) this.emit('stats', stats);
-      await new Promise((resolve) => this.#platform.setTimeout(() => resolve(null), STATS_INTERVAL));
-    }
+      if (attempt.isOver) return;
+      if (report) {
+        const stats = reader.read(report, attempt.peer?.connectionState ?? 'closed');
+        attempt.picture?.noteDecoded(stats.framesDecoded);
+        if (!isBase) this.emit('stats', stats);
+      }
+      if (!attempt.isOver) attempt.setTimer('stats', STATS_INTERVAL, read);
+    };
+    read(true);
+    return reader;
   }
 
   #end() {

@@ -1,0 +1,177 @@
+// Stand-ins for the browser, for tests that drive the SDK without one. Time moves only when a test says so.
+
+export class FakeClock {
+  #now = 1000;
+  #timers = new Map();
+  #next = 1;
+
+  now = () => this.#now;
+  setTimeout = (callback, ms) => {
+    this.#timers.set(this.#next, { at: this.#now + ms, callback });
+    return this.#next++;
+  };
+  clearTimeout = (handle) => void this.#timers.delete(handle);
+
+  get pending() {
+    return this.#timers.size;
+  }
+
+  /** Lets `ms` pass: timers fire in order, promises settle in between. */
+  async pass(ms) {
+    const end = this.#now + ms;
+    await settle();
+    for (;;) {
+      const due = [...this.#timers].filter(([, timer]) => timer.at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
+      if (!due) break;
+      this.#timers.delete(due[0]);
+      this.#now = due[1].at;
+      due[1].callback();
+      await settle();
+    }
+    this.#now = end;
+  }
+}
+
+/** Lets everything that waits for a promise go on. */
+export const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A class of sockets that remembers its instances in `all`. */
+export function fakeWebSocket(journal = []) {
+  return class FakeWebSocket {
+    static all = [];
+    readyState = 0;
+    sent = [];
+
+    constructor(url) {
+      if (!/^wss?:/.test(url)) throw new SyntaxError(`not a WebSocket URL: ${url}`);
+      this.url = url;
+      this.constructor.all.push(this);
+    }
+    send(text) {
+      this.sent.push(JSON.parse(text));
+    }
+    close(code) {
+      this.readyState = 3;
+      this.closedWith = code;
+      journal.push('signaling');
+    }
+    // What the network does:
+    accept() {
+      this.readyState = 1;
+      this.onopen?.({});
+    }
+    receive(data) {
+      this.onmessage?.({ data });
+    }
+    deliver(messageType, payload, more = {}) {
+      this.receive(JSON.stringify({ messageType, messagePayload: btoa(JSON.stringify(payload)), ...more }));
+    }
+    drop(code = 1006, reason = '') {
+      this.readyState = 3;
+      this.onerror?.({});
+      this.onclose?.({ code, reason });
+    }
+    payloads(action) {
+      return this.sent.filter((frame) => frame.action === action).map((frame) => JSON.parse(atob(frame.messagePayload)));
+    }
+  };
+}
+
+/** A class of peer connections that remembers its instances in `all`. */
+export function fakePeerConnection(journal = []) {
+  return class FakePeerConnection {
+    static all = [];
+    connectionState = 'new';
+    transceivers = [];
+    remoteCandidates = [];
+    framesDecoded = 0;
+    answerError = null;
+
+    constructor(configuration) {
+      this.configuration = configuration;
+      this.constructor.all.push(this);
+    }
+    addTransceiver(kind, { direction }) {
+      const sender = { track: { kind } };
+      this.transceivers.push({ kind, direction, sender, stop: () => journal.push(`stop ${kind}`) });
+    }
+    getTransceivers() {
+      return this.transceivers;
+    }
+    getSenders() {
+      return this.transceivers.map(({ sender }) => sender);
+    }
+    removeTrack(sender) {
+      journal.push(`remove ${sender.track.kind}`);
+    }
+    setConfiguration(configuration) {
+      this.configuration = configuration;
+    }
+    async createOffer() {
+      return { type: 'offer', sdp: 'v=0 offer' };
+    }
+    async setLocalDescription(description) {
+      this.localDescription = description;
+      this.gather('candidate:1');
+    }
+    async setRemoteDescription(description) {
+      if (this.answerError) throw this.answerError;
+      this.remoteDescription = description;
+    }
+    async addIceCandidate(candidate) {
+      if (!this.remoteDescription) throw new Error('InvalidStateError');
+      if (candidate.candidate === 'rubbish') throw new Error('OperationError');
+      this.remoteCandidates.push(candidate.candidate);
+    }
+    async getStats() {
+      const video = { id: 'v', type: 'inbound-rtp', kind: 'video', timestamp: 0, framesDecoded: this.framesDecoded };
+      return new Map([['v', video]]);
+    }
+    close() {
+      journal.push('peer connection');
+    }
+    // What the browser does:
+    gather(candidate) {
+      this.onicecandidate?.({ candidate: { candidate, toJSON: () => ({ candidate, sdpMid: '0', sdpMLineIndex: 0 }) } });
+    }
+    become(state) {
+      this.connectionState = state;
+      this.onconnectionstatechange?.();
+    }
+    addRemote(track) {
+      this.ontrack?.({ track, streams: [] });
+    }
+  };
+}
+
+export class FakeMediaStream {
+  tracks = [];
+  addTrack(track) {
+    this.tracks.push(track);
+  }
+}
+
+export class FakeVideo {
+  srcObject = null;
+  #callback = null;
+  playError = null;
+
+  async play() {
+    if (this.playError) throw this.playError;
+  }
+  requestVideoFrameCallback(callback) {
+    this.#callback = callback;
+    return 1;
+  }
+  cancelVideoFrameCallback() {
+    this.#callback = null;
+  }
+  show() {
+    const callback = this.#callback;
+    this.#callback = null;
+    callback?.();
+  }
+  get isWatched() {
+    return this.#callback !== null;
+  }
+}
