@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 
 import msgspec
 
-__all__ = ["RemoteCandidate", "parse_candidate"]
+__all__ = ["RemoteCandidate", "candidate_ufrag", "parse_candidate"]
 
 _CANDIDATE = re.compile(
     r"(?:a=)?candidate:(?P<foundation>\S{1,32}) (?P<component>\d{1,3}) (?P<transport>\S+) (?P<priority>\d{1,10}) "
-    r"(?P<address>\S+) (?P<port>\d{1,5}) typ (?P<type>host|srflx|prflx|relay)(?P<rest> .*)?"
+    r"(?P<address>\S+) (?P<port>\d{1,5}) typ (?P<type>host|srflx|prflx|relay)(?: .*)?"
 )
 _UFRAG = re.compile(r" ufrag (\S+)")
 
 
 class RemoteCandidate(msgspec.Struct, frozen=True):
-    """A UDP address where the viewer may be reached (RFC 8839 §5.1). ``ufrag`` names its ICE generation, if given."""
+    """A UDP address where the viewer may be reached (RFC 8839 §5.1)."""
 
     foundation: str
     priority: int
     address: str
     port: int
     type: str
-    ufrag: str | None = None
 
 
 def parse_candidate(text: str) -> RemoteCandidate | None:
@@ -45,7 +45,14 @@ def parse_candidate(text: str) -> RemoteCandidate | None:
         return None
     # A peer-reflexive one is never signalled (RFC 8839 §5.1); C peers do it, and mean a server-reflexive one.
     kind = "srflx" if match["type"] == "prflx" else match["type"]
-    ufrag = _UFRAG.search(match["rest"] or "")
-    return RemoteCandidate(
-        match["foundation"], int(match["priority"]), str(address), port, kind, ufrag[1] if ufrag else None
-    )
+    return RemoteCandidate(match["foundation"], int(match["priority"]), str(address), port, kind)
+
+
+def candidate_ufrag(candidate: Mapping[str, object]) -> str | None:
+    """The ICE user name fragment that a signalled candidate belongs to, None where it does not say."""
+    ufrag = candidate.get("usernameFragment")
+    if isinstance(ufrag, str) and ufrag:
+        return ufrag
+    text = candidate.get("candidate")
+    match = _UFRAG.search(text) if isinstance(text, str) else None
+    return match[1] if match else None

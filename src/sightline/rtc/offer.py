@@ -8,11 +8,12 @@ import msgspec
 
 from ..errors import InvalidSdp
 
-__all__ = ["Offer", "OfferedCandidate", "OfferedMedia", "parse_offer"]
+__all__ = ["Offer", "OfferedCandidate", "OfferedMedia", "offered_ufrag", "parse_offer"]
 
 _MAX_LENGTH = 64 * 1024
 _MAX_SECTIONS = 32
 
+_UFRAG = re.compile(r"^a=ice-ufrag:(\S+)", re.M)
 _MEDIA_LINE = re.compile(r"m=(?P<kind>audio|video|application) \d{1,5} [A-Z/]+ \S.*")
 _DIRECTIONS = {"a=sendrecv": True, "a=recvonly": True, "a=sendonly": False, "a=inactive": False}
 _CODECS = {
@@ -68,6 +69,12 @@ def parse_offer(sdp: str) -> Offer:
     # Without a=end-of-candidates the agent stays open for addresses that it learns from the viewer's own checks.
     kept = [line for line in lines if not line.startswith(("a=candidate:", "a=end-of-candidates"))]
     return Offer("\r\n".join(kept) + "\r\n", media, candidates, _bundle(lines[: starts[0]]))
+
+
+def offered_ufrag(sdp: str) -> str | None:
+    """The ICE user name fragment of an offer (of its first section), None when there is none."""
+    match = _UFRAG.search(sdp)
+    return match[1] if match else None
 
 
 def _read_section(lines: list[str]) -> OfferedMedia:

@@ -1,0 +1,1 @@
+"""What masters and viewers decide, without input or output: time and chance are passed in."""
