@@ -1,4 +1,4 @@
-import { Viewer } from '../sdk/sightline.js';
+import { Viewer } from '../sdk/index.js';
 import { showDetails, showFirstFrame } from './details.js';
 import { hideError, showError } from './error_panel.js';
 import * as format from './format.js';

@@ -6,6 +6,8 @@
  *   viewer.on('failed', ({ id, message }) => console.error(id, message));
  *   viewer.open();
  *
+ * (A Sightline service serves this file as /sdk/sightline.js; elsewhere copy the folder and import index.js.)
+ *
  * With AWS (or anything else on the KVS wire), `session` is your own function: it returns the presigned URL, the
  * ICE servers and the client id.
  */
