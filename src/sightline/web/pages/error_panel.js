@@ -1,6 +1,9 @@
 import { hasText, text } from './language.js';
 import { elements } from './view_elements.js';
 
+/** Whoever retried from the keyboard finds the button again where it was. */
+let hadFocus = false;
+
 /**
  * Shows what happened, what it means and what to do, in the place of the picture.
  *
@@ -17,9 +20,11 @@ export function showError({ id, message }, channel) {
   elements.errorId.textContent = id;
   elements.stage.hidden = true;
   elements.error.hidden = false;
+  if (hadFocus && document.activeElement === document.body) elements.retry.focus();
 }
 
 export function hideError() {
+  hadFocus = elements.error.contains(document.activeElement);
   elements.error.hidden = true;
   elements.stage.hidden = false;
 }
