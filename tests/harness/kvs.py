@@ -77,6 +77,7 @@ class KvsSocket:
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
+        self.last_words: list[dict[str, Any]] = []
 
     def send(
         self,
@@ -127,14 +128,15 @@ class KvsSocket:
                 return messages
             messages.append(message)
 
-    def wait_closed(self, within: float = 5.0) -> tuple[int | None, str | None]:
-        """Wait until the other side closed the socket: its close code and reason. Messages on the way are dropped."""
+    def wait_closed(self, within: float = 5.0) -> int | None:
+        """Wait until the other side closed the socket: its close code. Messages on the way are in `last_words`."""
         deadline = time.monotonic() + within
         while True:
             try:
-                self.connection.recv(timeout=max(0.0, deadline - time.monotonic()))
+                frame = self.connection.recv(timeout=max(0.0, deadline - time.monotonic()))
+                self.last_words.append(json.loads(frame))
             except ConnectionClosed:
-                return self.connection.close_code, self.connection.close_reason
+                return self.connection.close_code
             except TimeoutError:
                 raise AssertionError(f"the socket was still open after {within:g} s") from None
 
@@ -286,7 +288,7 @@ def open_socket(
             ping_interval=None,
             max_size=1 << 20,
             proxy=None,
-        )
+        ).__enter__()  # KvsSocket.close() is its end
     except InvalidStatus as refusal:
         response = refusal.response
         raise Refused(response.status_code, dict(response.headers.raw_items()), response.body or b"") from None

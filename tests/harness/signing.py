@@ -56,7 +56,7 @@ def sign_headers(
     key: Key,
     now: float | None = None,
     region: str = "us-west-2",
-    service: str = "kinesisvideo",
+    scope_service: str = "kinesisvideo",
     headers: Mapping[str, str] | None = None,
     signed: Sequence[str] = ("content-type", "host", "x-amz-date"),
     host: str | None = None,
@@ -88,7 +88,7 @@ def sign_headers(
             hashlib.sha256(body).hexdigest(),
         ]
     )
-    scope, signature = _signature(key, date=date, region=region, service=service, canonical=canonical)
+    scope, signature = _signature(key, date=date, region=region, service=scope_service, canonical=canonical)
     sent["authorization"] = (
         f"{ALGORITHM} Credential={key.access_key_id}/{scope}, SignedHeaders={listed}, Signature={signature}"
     )

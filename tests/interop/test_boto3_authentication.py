@@ -57,7 +57,7 @@ def test_a_key_of_another_region_is_told_both_regions(service: Service) -> None:
 
 
 def test_a_signature_for_another_service_is_refused(service: Service) -> None:
-    assert listed(service, service="s3").status == 403
+    assert listed(service, scope_service="s3").status == 403
 
 
 def test_a_clock_within_five_minutes_is_good_enough(service: Service) -> None:

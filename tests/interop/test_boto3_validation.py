@@ -87,7 +87,6 @@ def unchecked(service: Service) -> Iterator[Any]:
         ),
         ("tag_resource", {"ResourceARN": NOBODY}),
         ("tag_resource", {"ResourceARN": NOBODY, "Tags": []}),
-        ("tag_resource", {"ResourceARN": NOBODY, "Tags": {"a": "map"}}),
         ("untag_resource", {"ResourceARN": NOBODY, "TagKeyList": []}),
         ("untag_resource", {"ResourceARN": NOBODY, "TagKeyList": ["k"] * 51}),
         ("list_tags_for_resource", {"ResourceARN": "nonsense"}),
@@ -158,6 +157,27 @@ def test_an_arn_of_elsewhere_is_refused_cleanly(kvs: Kvs, arn: str) -> None:
         )
     ):
         kvs.control.describe_signaling_channel(ChannelARN=arn)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/TagResource", {"ResourceARN": NOBODY, "Tags": {"a": "map"}}),
+        ("/TagResource", {"ResourceARN": NOBODY, "Tags": ["text"]}),
+        ("/createSignalingChannel", {"ChannelName": ["list"]}),
+        ("/createSignalingChannel", {"ChannelName": "ok", "SingleMasterConfiguration": "60"}),
+        ("/createSignalingChannel", {"ChannelName": "ok", TTL: {"MessageTtlSeconds": "60"}}),
+        ("/createSignalingChannel", {"ChannelName": "ok", TTL: {"MessageTtlSeconds": 60.5}}),
+        ("/createSignalingChannel", {"ChannelName": "ok", TTL: {"MessageTtlSeconds": True}}),
+        ("/listSignalingChannels", {"MaxResults": 1e400}),
+        ("/listSignalingChannels", {"MaxResults": "5"}),
+    ],
+)
+def test_wrong_types_that_no_sdk_would_send(service: Service, path: str, body: dict[str, Any]) -> None:
+    answer = signed_post(service, path, body)
+    assert answer.status == 400, answer.body
+    assert answer.kind in {"InvalidArgumentException", "SerializationException"}
+    assert answer.message
 
 
 def test_unknown_members_and_nulls_are_ignored(service: Service, kvs: Kvs) -> None:
