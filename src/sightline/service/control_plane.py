@@ -20,6 +20,7 @@ from ..errors import (
 from ..exchange import Role
 from ..wire.api_model import DATA_PLANE, Operation, parse_input
 from ..wire.arn import ChannelArn
+from ..wire.ids import is_name
 from .auth import authenticate, authorise
 from .context import Context
 from .endpoints import base_url, socket_url
@@ -36,6 +37,7 @@ Handler = Callable[["_Call"], Awaitable[dict[str, object]]]
 _VERSION_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _DEFAULT_TTL: Final = 60
 _PAGE: Final = 500
+_TOKEN_PREFIX: Final = "after:"
 
 
 class _Call:
@@ -193,14 +195,20 @@ def _new_version() -> str:
 
 
 def _make_token(name: str) -> str:
-    return base64.b64encode(name.encode()).decode("ascii")
+    return base64.b64encode((_TOKEN_PREFIX + name).encode()).decode("ascii")
 
 
 def _read_token(token: str | None) -> str:
+    if not token:
+        return ""
     try:
-        return base64.b64decode(token or "", validate=True).decode("ascii")
+        text = base64.b64decode(token, validate=True).decode("ascii")
     except ValueError:
-        raise InvalidArgument("NextToken is not one that this service gave.") from None
+        text = ""
+    name = text.removeprefix(_TOKEN_PREFIX)
+    if name == text or not is_name(name):
+        raise InvalidArgument("NextToken is not one that this service gave.")
+    return name
 
 
 # -------------------------------------------------------------------------------------------------- tags

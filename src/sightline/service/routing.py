@@ -81,11 +81,11 @@ class Router:
             if request.method == "OPTIONS":
                 return preflight(request.headers.get("Access-Control-Request-Headers", ""))
             if request.method != "POST":
-                return _wrong_method("POST")
+                return _wrong_method(cors=True)
             return json_answer(await call(context, request, operation, await _body(request)))
         if path in ADMIN_PATHS or path == SESSION_PATH:
             if request.method != "POST":
-                return _wrong_method("POST")
+                return _wrong_method(cors=False)
             body = await _body(request)
             if path == SESSION_PATH:
                 return json_answer(session(context, request, body), cors=False)
@@ -139,9 +139,9 @@ class _TooSlow(KvsError):
     http_status = 408
 
 
-def _wrong_method(allowed: str) -> web.Response:
-    answer = failure("UnknownOperationException", f"This path takes {allowed}.", status=405)
-    answer.headers["Allow"] = allowed
+def _wrong_method(*, cors: bool) -> web.Response:
+    answer = failure("UnknownOperationException", "This path takes POST.", status=405, cors=cors)
+    answer.headers["Allow"] = "POST"
     return answer
 
 

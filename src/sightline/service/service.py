@@ -21,6 +21,7 @@ from .context import Context
 from .keys import new_key
 from .listening import LOOPBACK, listen
 from .performing import perform
+from .quiet import http_logger
 from .routing import Router
 from .store import ROLE_ACTIONS, Grant, Key, KeyKind, KeyRole, SqliteStore
 from .tls import TlsKeeper
@@ -73,7 +74,9 @@ class Service:
         secure = listen(settings.bind, settings.https_port, setting="https_port") if tls else []
         self._stack.callback(_close_all, secure)
 
-        server = web.Server(Router(context).handle, access_log=None, keepalive_timeout=75.0, lingering_time=1.0)
+        server = web.Server(
+            Router(context).handle, access_log=None, logger=http_logger(), keepalive_timeout=75.0, lingering_time=1.0
+        )
         runner = web.ServerRunner(server, shutdown_timeout=0.5)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)

@@ -29,8 +29,8 @@ from .performing import Socket, log_of, perform
 __all__ = ["SOCKET_PATHS", "is_upgrade", "serve_socket"]
 
 SOCKET_PATHS = ("/", "/master", "/viewer")
-_C_SDK = "AWS-WEBRTC-KVS-AGENT"
-"""In the user agent of the C SDK, which obeys GO_AWAY without being asked."""
+_C_SDK = ("AWS-WEBRTC-KVS-AGENT", "AWS-SDK-KVS")
+"""How the user agent of the C SDK, new and old, begins; it obeys GO_AWAY without being asked."""
 _NEVER = 1 << 62
 _CLOSE_TIMEOUT = 2.0
 
@@ -139,15 +139,18 @@ def _admit(context: Context, request: web.BaseRequest, path: str) -> Connection:
         role,
         client_id,
         access_key_id=key.access_key_id,
-        obeys_go_away=query.get(EXTRAS_PARAMETER) == "1" or _C_SDK in request.headers.get("User-Agent", ""),
+        obeys_go_away=query.get(EXTRAS_PARAMETER) == "1" or request.headers.get("User-Agent", "").startswith(_C_SDK),
         now=context.steady(),
     )
 
 
 def _role(path: str, client_id: str) -> Role:
-    """By path; on ``/``, where clients land that drop the path, a client id makes a viewer (KVS.md §9.9)."""
+    """By path; on ``/``, where clients land that drop the path, a client id makes a viewer (KVS.md §9.9).
+
+    The exception is the one that AWS's Python sample gives its master.
+    """
     if path == "/master":
         return Role.MASTER
     if path == "/viewer":
         return Role.VIEWER
-    return Role.VIEWER if client_id else Role.MASTER
+    return Role.MASTER if client_id in ("", "MASTER") else Role.VIEWER

@@ -81,7 +81,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def decode_client_message(frame: bytes | str) -> ClientMessage:
-    """Read a frame that a client sent; raises MalformedMessage when it is not a JSON object with an action."""
+    """Read a frame that a client sent; raises MalformedMessage when it is not a JSON object."""
     try:
         message = _client_decoder.decode(frame)
     except (msgspec.DecodeError, UnicodeError):
@@ -98,14 +98,11 @@ def _decode_tolerantly(frame: bytes | str) -> ClientMessage:
         if name is None or member is None:
             continue
         if not isinstance(member, str):
-            if name in ("messagePayload", "action"):
-                raise MalformedMessage(f"{name} is not a string.")
-            continue
+            # Neither an action nor base64: the exchange refuses it, and tells who gave a correlation id.
+            member = "" if name in ("recipientClientId", "correlationId") else f"({type(member).__name__})"
         # Where a client sends a key twice in two cases, the one that says something counts.
         found[name] = member or found.get(name, "")
-    if "action" not in found:
-        raise MalformedMessage("The message has no action.")
-    return ClientMessage(**found)
+    return ClientMessage(found.pop("action", ""), **found)
 
 
 def _decode_object(frame: bytes | str) -> dict[str, object]:
