@@ -1,0 +1,197 @@
+"""Real sources, watched through a real decoder."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import pytest
+
+from sightline.errors import ConfigError, SourceNotFound, UnsupportedMedia
+from sightline.media.bar_code import read_bar_code
+from sightline.media.clip import make_clip
+from sightline.media.encoders import VideoEncoder
+from sightline.media.feed import Subscription
+from sightline.media.file_source import FileSource
+from sightline.media.source import Source, open_source
+from sightline.media.test_picture import TestPicture
+from sightline.media.units import EncodedUnit
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    make_clip(path, seconds=0.8)
+    return path
+
+
+@pytest.fixture
+async def sources() -> AsyncIterator[list[Source]]:
+    opened: list[Source] = []
+    yield opened
+    for source in opened:
+        await source.aclose()
+
+
+async def units(subscription: Subscription, count: int) -> list[EncodedUnit]:
+    taken = [await subscription.next() for _ in range(count)]
+    return [unit for unit in taken if unit is not None]
+
+
+def numbers(taken: list[EncodedUnit]) -> list[int | None]:
+    decoder = av.CodecContext.create("h264", "r")
+    frames = [frame for unit in taken for frame in decoder.decode(av.Packet(unit.data))]
+    return [read_bar_code(frame.to_ndarray(format="rgb24")) for frame in frames]
+
+
+async def test_a_file_plays_in_real_time_and_begins_again(clip: Path, sources: list[Source]) -> None:
+    source = FileSource(clip)
+    sources.append(source)
+    subscription = source.video.subscribe()
+    begun = time.monotonic()
+    taken = await units(subscription, 36)
+    elapsed = time.monotonic() - begun
+    shown = numbers(taken)
+    first = shown[0]
+    assert first is not None
+    assert first <= 2
+    assert shown == [(first + number) % 24 for number in range(36)]
+    assert 35 / 30 - 0.15 < elapsed < 35 / 30 + 0.5
+    assert taken[0].keyframe
+    steps = {later.timestamp - earlier.timestamp for earlier, later in pairwise(taken)}
+    assert 3000 in steps
+    assert max(steps) < 9000, "the loop is no jump in time"
+
+
+async def test_sound_comes_in_packets_of_20_ms(clip: Path, sources: list[Source]) -> None:
+    source = FileSource(clip)
+    sources.append(source)
+    assert source.audio is not None
+    begun = time.monotonic()
+    taken = await units(source.audio.subscribe(), 60)
+    assert time.monotonic() - begun > 0.9
+    steps = [later.timestamp - earlier.timestamp for earlier, later in pairwise(taken)]
+    assert all(step >= 960 for step in steps)
+    assert steps.count(960) >= 57
+    decoder = av.CodecContext.create("libopus", "r")
+    assert {frame.samples for unit in taken for frame in decoder.decode(av.Packet(unit.data))} >= {960}
+
+
+async def test_a_file_that_does_not_loop_ends(clip: Path, sources: list[Source]) -> None:
+    source = FileSource(clip, loop=False)
+    sources.append(source)
+    subscription = source.video.subscribe()
+    taken = []
+    while (unit := await subscription.next()) is not None:
+        taken.append(unit)
+    assert 20 <= len(taken) <= 24
+
+
+async def test_one_encoding_serves_all(sources: list[Source], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+    encode = VideoEncoder.encode
+
+    def counted(self: VideoEncoder, *args: object, **options: object) -> object:
+        nonlocal calls
+        calls += 1
+        return encode(self, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(VideoEncoder, "encode", counted)
+    source = TestPicture(160, 90, 30)
+    sources.append(source)
+    subscriptions = [source.video.subscribe() for _ in range(20)]
+    seen = await asyncio.gather(*(units(subscription, 15) for subscription in subscriptions))
+    assert 15 <= calls <= 18
+    assert all(taken == seen[0] for taken in seen)
+    assert None not in numbers(seen[0])
+
+
+async def test_a_keyframe_comes_when_asked_for(sources: list[Source]) -> None:
+    source = TestPicture(160, 90, 60)
+    sources.append(source)
+    subscription = source.video.subscribe()
+    before = await units(subscription, 20)
+    source.request_keyframe()
+    after = await units(subscription, 20)
+    assert [unit.keyframe for unit in before].count(True) == 1
+    assert all(number is not None for number in numbers(after[[unit.keyframe for unit in after].index(True) :]))
+
+
+async def test_it_works_only_while_somebody_watches(sources: list[Source]) -> None:
+    source = TestPicture(160, 90, 30)
+    sources.append(source)
+    for _ in range(3):
+        subscription = source.video.subscribe()
+        shown = numbers(await units(subscription, 3))
+        assert shown[0] is not None
+        assert shown[0] <= 3, "each start is a new one"
+        subscription.close()
+
+
+async def test_closing_twice_and_while_watched(sources: list[Source]) -> None:
+    source = TestPicture(160, 90, 30)
+    subscription = source.video.subscribe()
+    await units(subscription, 1)
+    await source.aclose()
+    await source.aclose()
+    while (await subscription.next()) is not None:
+        pass
+    assert await source.video.subscribe().next() is None
+
+
+async def test_odd_sizes_are_cut_to_even_ones(tmp_path: Path, sources: list[Source]) -> None:
+    path = tmp_path / "odd.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 161, 91, "yuv444p"
+        for _ in range(5):
+            container.mux(stream.encode(av.VideoFrame(161, 91, "yuv444p")))
+        container.mux(stream.encode(None))
+    source = FileSource(path)
+    sources.append(source)
+    assert (source.video.format.width, source.video.format.height) == (160, 90)
+    assert source.audio is None
+    assert len(await units(source.video.subscribe(), 3)) == 3
+
+
+def test_what_is_no_video_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SourceNotFound, match="no file"):
+        open_source(str(tmp_path / "absent.mp4"))
+    with pytest.raises(SourceNotFound):
+        open_source(str(tmp_path))
+    text = tmp_path / "text.mp4"
+    text.write_text("This is no video." * 100)
+    with pytest.raises(UnsupportedMedia, match="not a video"):
+        open_source(str(text))
+    sound = tmp_path / "sound.mka"
+    with av.open(str(sound), "w", format="matroska") as container:
+        stream = container.add_stream("libopus", rate=48000, layout="stereo")
+        frame = av.AudioFrame("s16", "stereo", 960)
+        frame.sample_rate = 48000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(UnsupportedMedia, match="no video"):
+        open_source(str(sound))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("test", (640, 360, 30)), ("test:1280x720", (1280, 720, 30)), ("test:320x240@15", (320, 240, 15))],
+)
+def test_the_command_line_names_test_pictures(text: str, size: tuple[int, int, int]) -> None:
+    source = open_source(text)
+    assert isinstance(source, TestPicture)
+    format = source.video.format
+    assert (format.width, format.height, format.frame_rate) == size  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "test:", "test:640", "test:640x360@", "test:641x360", "test:9999x9999", "test:8x8"]
+)
+def test_what_is_no_source_is_said(text: str) -> None:
+    with pytest.raises(ConfigError):
+        open_source(text)
