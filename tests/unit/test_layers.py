@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "service": CORE | {"exchange", "relay", "store"},
     "media": CORE,
     "rtc": CORE | {"sessions"},
-    "client": CORE,
+    "client": CORE | {"sessions"},  # the pace at which a socket reconnects is decided there
     "master": CORE | {"client", "sessions", "rtc", "media"},
     "viewer": CORE | {"client", "sessions", "rtc", "media"},
     "call": CORE | {"client", "sessions", "rtc", "media"},
