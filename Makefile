@@ -14,7 +14,7 @@ setup: ## make .venv with all that Sightline needs; leaves .venv/bin/sightline
 	@$(PYTHON) scripts/bootstrap.py run
 
 run: setup ## start the service and a camera, and print the address to open (ARGS="--lan" for the network)
-	@$(VENV)/sightline demo $(ARGS)
+	@exec $(VENV)/sightline demo $(ARGS)
 
 ##@ Test
 test-setup: dev-setup ## what tests need on top: test tools, Node.js 20, npm packages, Chromium
