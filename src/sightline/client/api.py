@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import tempfile
 import time
@@ -55,7 +56,7 @@ class KvsApi:
             self._session.get_component("credential_provider").remove("iam-role")
         self._clients: dict[tuple[str, str], Any] = {}
         self._trust: tempfile.TemporaryDirectory[str] | None = None
-        self._verify: bool | str | None = None
+        self._verify: str | None = None
 
     @property
     def region(self) -> str:
@@ -177,18 +178,22 @@ class KvsApi:
     def _proxies(self) -> dict[str, str] | None:
         return {} if self._target.is_loopback else None
 
-    def _trusted(self) -> bool | str | None:
-        """The ``verify`` of botocore: a bundle given by the user alone, or the usual CAs and our own together."""
+    def _trusted(self) -> bool | str:
+        """The ``verify`` of botocore: a bundle given by the user alone, or the usual CAs and our own together.
+
+        The usual ones are those of ``AWS_CA_BUNDLE``, which shells behind inspecting proxies have set for good.
+        """
         if self._target.ca_bundle is not None:
             if not self._target.ca_bundle.is_file():
                 raise ConfigError(f"The CA bundle {self._target.ca_bundle} is not there.")
             return str(self._target.ca_bundle)
+        usual = self._session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
         if self._target.local_ca is None:
-            return None
+            return usual or True  # never None: to botocore's HTTP session that means no verification at all
         if self._verify is None:
             self._trust = tempfile.TemporaryDirectory(prefix="sightline-ca-")
             bundle = Path(self._trust.name) / "ca.pem"
-            sources = [get_cert_path(True), ssl.get_default_verify_paths().cafile, self._target.local_ca]
+            sources = [usual or get_cert_path(True), ssl.get_default_verify_paths().cafile, self._target.local_ca]
             bundle.write_bytes(b"\n".join(Path(source).read_bytes() for source in sources if source))
             self._verify = str(bundle)
         return self._verify

@@ -59,7 +59,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return f"Session(channel_arn={self.channel_arn!r}, client_id={self.client_id!r}, …)"
 
 
-class Channel(msgspec.Struct, frozen=True, kw_only=True):
+class Channel(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A signaling channel."""
 
     name: str
@@ -247,7 +247,7 @@ class ControlPlane:
             client_id=client_id,
             region=api.region,
             is_sightline=is_sightline,
-            ca_files=tuple(file for file in (self.target.ca_bundle, self.target.local_ca) if file),
+            ca_files=self.target.ca_files,
         )
 
     def _describe(self, channel: str) -> tuple[Channel, bool]:

@@ -46,9 +46,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     credentials_from: str
     """Where the key came from, for error messages."""
     ca_bundle: Path | None = None
-    """The only certificates to trust, as the user said; None for the usual ones."""
+    """The only certificates to trust, as the user said; None for the usual ones (with ``AWS_CA_BUNDLE``)."""
     local_ca: Path | None = None
     """A CA of our own, to trust beside the usual ones."""
+    ca_files: tuple[Path, ...] = ()
+    """All certificates to trust beside the system's, for TLS connections that are not botocore's."""
 
     @property
     def is_aws(self) -> bool:
@@ -100,8 +102,11 @@ def find_target(
 
     profile = _own_profile(endpoint, data_dir, environment) if credentials is None else None
     profile = profile or Profile(credentials, None, "the arguments" if credentials else "the AWS configuration")
-    bundle = environment.get("SIGHTLINE_CA_BUNDLE") or environment.get("AWS_CA_BUNDLE")
-    local_ca = data_dir / "tls" / "ca.pem"
+    bundle = environment.get("SIGHTLINE_CA_BUNDLE")
+    local_ca = data_dir / "tls" / "ca.pem" if endpoint.startswith("https:") else None
+    if local_ca is not None and not local_ca.is_file():
+        local_ca = None
+    ca_files = (bundle,) if bundle else (environment.get("AWS_CA_BUNDLE"), local_ca)
     region = region or environment.get("SIGHTLINE_REGION") or profile.region
     if region is None and not named_by_aws and is_loopback(endpoint):
         # A region that the shell has for other work with AWS says nothing about the service on this machine.
@@ -112,7 +117,8 @@ def find_target(
         credentials=profile.credentials,
         credentials_from=profile.source,
         ca_bundle=Path(bundle) if bundle else None,
-        local_ca=local_ca if endpoint.startswith("https:") and local_ca.is_file() else None,
+        local_ca=local_ca,
+        ca_files=tuple(Path(file) for file in ca_files if file),
     )
 
 

@@ -177,4 +177,5 @@ The HTTPS address uses a certificate of this machine's own CA. To trust it, take
   Android            Settings > Security > Encryption & credentials > Install a certificate > CA certificate
   boto3, AWS CLI     export AWS_CA_BUNDLE={ca_path}
   Node.js            export NODE_EXTRA_CA_CERTS={ca_path}
-  KVS C SDK          export AWS_KVS_CACERT_PATH={ca_path}"""
+  KVS C SDK          export AWS_KVS_CACERT_PATH={ca_path}
+For a quick look, browsers also let people proceed past their warning."""

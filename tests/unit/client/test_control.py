@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
-from tests.unit.client.fake_kvs import ARN, KEY, SECRET, FakeKvs, error
 
 from sightline.client.admin import Admin
 from sightline.client.control import ControlPlane, IceServer
@@ -34,6 +33,7 @@ from sightline.errors import (
 )
 from sightline.service.tls import TlsKeeper
 from sightline.wire.sigv4 import Credentials
+from tests.unit.client.fake_kvs import ARN, KEY, SECRET, FakeKvs, error
 
 
 class Clock:
@@ -311,6 +311,9 @@ async def test_an_untrusted_certificate_is_said_to_be_one(tmp_path: Path) -> Non
         async with ControlPlane(target=target(url)) as control:
             with pytest.raises(CertificateNotTrusted, match="SIGHTLINE_CA_BUNDLE"):
                 await control.list_channels()
+        async with Admin(target=target(url)) as admin:
+            with pytest.raises(CertificateNotTrusted):
+                await admin.list_credentials()
         # With the local CA beside the usual ones the handshake succeeds, and the server hangs up on us.
         async with ControlPlane(target=target(url, local_ca=tls.ca_path)) as control:
             with pytest.raises(ServiceUnreachable) as caught:

@@ -111,7 +111,10 @@ def test_which_certificates(tmp_path: Path) -> None:
     amazon = find_target("aws", environment=environment(tmp_path))
     assert plain.local_ca is None
     assert secure.local_ca == ca
-    assert given.ca_bundle == Path("/b")
+    proxied = find_target("https://localhost:8443", environment=environment(tmp_path, AWS_CA_BUNDLE="/a"))
+    assert (given.ca_bundle, given.ca_files) == (Path("/b"), (Path("/b"),))
+    # A shell behind an inspecting proxy has AWS_CA_BUNDLE set for good; the own service must work all the same.
+    assert (proxied.ca_bundle, proxied.local_ca, proxied.ca_files) == (None, ca, (Path("/a"), ca))
     assert amazon.local_ca is None
 
 

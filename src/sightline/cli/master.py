@@ -1,0 +1,72 @@
+"""``sightline master``: a camera on a channel, until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from .options import Commands, add_client_options, add_command, target_from
+from .stopping import stop_on_signals
+
+__all__ = ["register"]
+
+
+def register(commands: Commands) -> None:
+    """Adds the command."""
+    parser = add_command(
+        commands,
+        "master",
+        help="be the camera of a channel",
+        examples="  sightline master porch --source holiday.mp4\n"
+        "  sightline master porch --source test:1280x720@30 --create\n"
+        "  sightline master porch --source test --endpoint aws --region eu-central-1",
+    )
+    parser.add_argument("channel", metavar="CHANNEL", help="name or ARN")
+    parser.add_argument(
+        "--source",
+        default="test",
+        metavar="SOURCE",
+        help="video file, test, test:WIDTHxHEIGHT@RATE, or clip (made at first use); default test",
+    )
+    parser.add_argument("--create", action="store_true", help="make the channel when there is none")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
+    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="default text")
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default info"
+    )
+    parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
+    add_client_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    import uvloop
+
+    from ..observe.log import set_up_logging
+
+    set_up_logging(level="warning" if args.quiet and args.log_level == "info" else args.log_level, form=args.log_format)
+    uvloop.run(_master(args))
+    return 0
+
+
+async def _master(args: argparse.Namespace) -> None:
+    from ..client.control import ControlPlane
+    from ..master import Master
+
+    with stop_on_signals(with_parent=args.with_parent):
+        source = await asyncio.to_thread(_clip, args) if args.source == "clip" else args.source
+        async with ControlPlane(target=target_from(args)) as control:
+            master = Master(
+                args.channel,
+                source=source,
+                session_provider=lambda: control.master_session(args.channel, create=args.create),
+            )
+            async with master:
+                await master.run()
+
+
+def _clip(args: argparse.Namespace) -> str:
+    from ..config import load_settings
+    from ..media.clip import ensure_clip
+
+    return str(ensure_clip((args.data_dir or load_settings().data_dir) / "clip.mp4"))

@@ -1,0 +1,36 @@
+"""The command line as a whole: what ``sightline --help`` shows."""
+
+from __future__ import annotations
+
+import argparse
+
+from .. import __version__
+from . import channel, credentials, demo, env, link, master, serve
+
+__all__ = ["build_parser"]
+
+EPILOG = """\
+examples:
+  sightline demo                     a service and a camera on this machine, and the page to watch it on
+  sightline demo --lan               the same for phones and others in your network
+  sightline serve                    the service alone
+  sightline master porch --source test     a camera on channel porch
+  sightline link porch               a link for somebody to watch it, as text and QR code
+
+Commands talk to --endpoint, SIGHTLINE_ENDPOINT, AWS_ENDPOINT_URL_KINESIS_VIDEO or http://localhost:8080, and to
+AWS only with --endpoint aws. `sightline COMMAND --help` shows everything about one of them."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser; each command's ``run`` is in ``args.run``."""
+    parser = argparse.ArgumentParser(
+        prog="sightline",
+        description="Live cameras over WebRTC on your own machine, on the wire of Amazon Kinesis Video Streams.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"sightline {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (serve, demo, master, link, channel, credentials, env):
+        command.register(commands)
+    return parser

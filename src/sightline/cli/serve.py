@@ -1,0 +1,81 @@
+"""``sightline serve``: the service, until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..config import Settings
+from .options import Commands, add_command, add_settings_options, settings_from
+
+if TYPE_CHECKING:
+    from ..service import Service
+
+__all__ = ["print_addresses", "print_trust", "register"]
+
+
+def register(commands: Commands) -> None:
+    """Adds the command."""
+    parser = add_command(
+        commands,
+        "serve",
+        help="run the service",
+        examples="  sightline serve\n"
+        "  sightline serve --data-dir /var/lib/sightline --public-host cam.example --https-port 443\n"
+        "  SIGHTLINE_CONFIG=/etc/sightline.toml sightline serve",
+    )
+    add_settings_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = settings_from(args)
+    from ..service import run
+
+    run(settings, ready=_print_ready)
+    return 0
+
+
+def _print_ready(service: Service) -> None:
+    print(f"Sightline {__version__} is ready.")
+    print_addresses(service.settings)
+    if not service.settings.access_key_id:
+        print(f"  key of the administrator: {service.settings.data_dir / 'credentials'}")
+    print_trust(service, in_full=sys.stdout.isatty())
+    sys.stdout.flush()
+
+
+def print_addresses(settings: Settings) -> None:
+    """Where the service can be reached, one address per line."""
+    if settings.http_port:
+        print(f"  http://localhost:{settings.http_port}  (this machine)")
+    if settings.public_url:
+        print(f"  {settings.public_url}")
+    elif settings.https_port and (settings.tls != "off" or settings.tls_cert):
+        for host in settings.public_host or _bound_hosts(settings):
+            port = "" if settings.https_port == 443 else f":{settings.https_port}"
+            print(f"  https://{f'[{host}]' if ':' in host else host}{port}")
+
+
+def print_trust(service: Service, *, in_full: bool) -> None:
+    """How clients come to trust the local CA, if that is what the HTTPS listener uses."""
+    if service.ca_path is None:
+        return
+    if in_full:
+        from ..service.tls import how_to_trust
+
+        print(how_to_trust(service.ca_path))
+    else:
+        print(f"  the HTTPS certificate is of this machine's own CA; clients must trust {service.ca_path}")
+
+
+def _bound_hosts(settings: Settings) -> list[str]:
+    import ifaddr
+
+    bound = [host for host in settings.bind if host not in ("0.0.0.0", "::")]
+    if bound:
+        return bound
+    addresses = [ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips if isinstance(ip.ip, str)]
+    return [address for address in addresses if not address.startswith(("127.", "169.254."))] or ["localhost"]
