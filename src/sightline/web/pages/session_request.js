@@ -5,8 +5,7 @@ import { sessionFromService } from '../sdk/session.js';
 
 export const channel = channelFromPath(location.pathname);
 
-// The page runs this module ahead of the others, so that the session is on its way while they are being loaded:
-// some 30 ms off the time to the first picture.
+// The page runs this module ahead of the others, so that the session is on its way while they are being loaded.
 /** @type {Promise<import('../sdk/session.js').Session> | null} */
 let early = ask();
 early.catch(() => {}); // reported to whoever takes it
