@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from tests.harness.access import admin, make_key
 from tests.harness.kvs import ANSWER, MASTER, OFFER, VIEWER, Kvs, Refused, open_socket
 from tests.harness.service import Service

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
 from tests.harness.access import admin, make_link, refusal, session
 from tests.harness.kvs import OFFER, Kvs, Refused, open_socket
 from tests.harness.probe import ask

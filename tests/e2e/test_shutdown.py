@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
+
 from tests.harness.kvs import C_SDK_AGENT, EXTRAS, VIEWER, Kvs
 from tests.harness.probe import raw_upgrade
 from tests.harness.service import Service

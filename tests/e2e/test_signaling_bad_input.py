@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+
 from tests.harness.kvs import ANSWER, OFFER, VIEWER, Kvs, KvsSocket, candidate, encode, unique_name
 from tests.harness.polling import eventually
 from tests.harness.probe import raw_upgrade

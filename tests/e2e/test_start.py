@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from tests.harness.kvs import Kvs
 from tests.harness.probe import ask
 from tests.harness.service import Service

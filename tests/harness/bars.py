@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from playwright.sync_api import Page
+
 from tests.harness.polling import eventually
 
 SCRIPT = Path(__file__).with_name("bar_code.js").read_text(encoding="utf-8")
@@ -76,9 +77,16 @@ def wait_for_picture(page: Page, selector: str = "video", *, within: float = 15.
 
 def watch(page: Page, seconds: float = 3.0, selector: str = "video") -> Watched:
     """Look at every frame of a video for some seconds."""
-    return Watched(
-        **page.evaluate(
-            "([selector, seconds]) => barCode.watch(document.querySelector(selector), seconds)",
+    return watch_all([page], seconds, selector)[0]
+
+
+def watch_all(pages: Sequence[Page], seconds: float = 3.0, selector: str = "video") -> list[Watched]:
+    """Look at the videos of several pages during the same seconds."""
+    for page in pages:
+        page.evaluate(
+            """([selector, seconds]) => {
+              globalThis.watched = barCode.watch(document.querySelector(selector), seconds);
+            }""",
             [selector, seconds],
         )
-    )
+    return [Watched(**page.evaluate("() => globalThis.watched")) for page in pages]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+
 from tests.harness.service import CHECKOUT, chromium_path
 
 RESULTS = CHECKOUT / "test-results"
@@ -26,6 +27,8 @@ ARGUMENTS = [
     "--use-fake-ui-for-media-stream",
     # The service's CA is not in this browser's store; boto3, Node and the sockets of the tests do verify it.
     "--ignore-certificate-errors",
+    # Any name of somebody else's may point to this machine: that is how DNS rebinding begins.
+    "--host-resolver-rules=MAP *.example 127.0.0.1",
 ]
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.harness.browser import Chromium, launched
 from tests.harness.kvs import Kvs
-from tests.harness.service import CHECKOUT, Service, running
-from tests.harness.web import NODE_MODULES
+from tests.harness.service import CHECKOUT, Command, Service, running
+from tests.harness.web import NODE_MODULES, Site, serve_site
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,40 @@ def chromium() -> Iterator[Chromium]:
     """One Chromium for a module. Not for the session: its event loop would stand in the way of async tests."""
     with launched() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clip of the demo, made once by the command itself: any master with this data directory finds it there."""
+    folder = tmp_path_factory.mktemp("clip")
+    with Service(folder, command=("demo",)) as demo:
+        demo.command.wait_for_output("/view/demo")
+    return demo.data_dir / "clip.mp4"
+
+
+@pytest.fixture
+def camera(service: Service, clip: Path) -> Iterator[Callable[..., Command]]:
+    """A function that starts `sightline master CHANNEL` with the clip; every master ends with the test, and with 0."""
+    masters: list[Command] = []
+
+    def start(channel: str, *options: str, to: Service | None = None) -> Command:
+        master = (to or service).spawn("master", channel, "--create", "--source", str(clip), *options)
+        masters.append(master)
+        return master
+
+    yield start
+    for master in masters:
+        if master.process.poll() is None:
+            assert master.stop() == 0, master.output
+            master.assert_clean()
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """A web site on another origin that serves the `pages` folder beside the test, and the npm builds."""
+    request.getfixturevalue("node_modules")
+    with serve_site(request.path.parent / "pages") as serving:
+        yield serving
 
 
 @pytest.fixture(scope="session")

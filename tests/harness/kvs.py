@@ -14,11 +14,12 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from tests.harness.service import REGION, Service
-from tests.harness.signing import Key, presign
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_websocket
+
+from tests.harness.service import REGION, Service
+from tests.harness.signing import Key, presign
 
 MASTER, VIEWER = "MASTER", "VIEWER"
 EXTRAS = "X-Sightline-Extras"

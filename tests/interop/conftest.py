@@ -3,9 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.harness.fixtures import chromium, kvs, node_modules, report_logs, service, start_service, tls_kvs
 
-__all__ = ["chromium", "kvs", "node_modules", "service", "start_service", "tls_kvs"]
+from tests.harness.fixtures import (
+    camera,
+    chromium,
+    clip,
+    kvs,
+    node_modules,
+    report_logs,
+    service,
+    site,
+    start_service,
+    tls_kvs,
+)
+
+__all__ = ["camera", "chromium", "clip", "kvs", "node_modules", "service", "site", "start_service", "tls_kvs"]
 
 
 @pytest.hookimpl(wrapper=True)

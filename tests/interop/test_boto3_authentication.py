@@ -6,6 +6,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
+
 from tests.harness.kvs import VIEWER, Kvs, Refused, open_socket
 from tests.harness.probe import Answer, ask, signed_post
 from tests.harness.service import REGION, Service

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from tests.harness.kvs import MASTER, VIEWER, Kvs, unique_name
 from tests.harness.service import ACCOUNT, REGION, Service
 

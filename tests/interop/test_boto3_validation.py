@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+
 from tests.harness.kvs import Kvs
 from tests.harness.probe import signed_post
 from tests.harness.service import ACCOUNT, REGION, Service

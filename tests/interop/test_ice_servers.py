@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.harness.kvs import Kvs
 from tests.harness.service import Service
 from tests.harness.signing import Key

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 
 import pytest
+
 from tests.harness.kvs import VIEWER, Kvs
 from tests.harness.probe import Answer, Wire, ask, signed_post
 from tests.harness.service import Service
