@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 
@@ -79,14 +80,17 @@ class AiortcPeer:
         try:
             offer = parse_offer(offer_sdp)
             self._add_senders(offer)
-            await self._read_offer(offer)
+            with _as_invalid_sdp():
+                await self._connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+            self._offer = offer
             for candidate in offer.candidates:
                 await self._add(candidate.text, mid=candidate.mid)
             early, self._early = self._early, []
             for message in early:
                 await self.add_remote_candidate(message)
             self._limit_gathering()
-            await self._connection.setLocalDescription()
+            with _as_invalid_sdp():
+                await self._connection.setLocalDescription()
         except BaseException:
             await self.aclose()
             raise
@@ -115,6 +119,11 @@ class AiortcPeer:
         self._cancel_deadline()
         try:
             await self._connection.close()
+        except Exception as error:
+            # After an offer that it could only half read, aiortc stumbles over its own state.
+            log.debug("closing by hand after %r", error)
+            for agent in self._agents():
+                await agent.close()
         finally:
             for transceiver in self._connection.getTransceivers():
                 # Those whose sender never started still hold their subscription.
@@ -140,14 +149,6 @@ class AiortcPeer:
                 transceiver.sender._send_keyframe = self._source.request_keyframe  # type: ignore[method-assign]
         if self._source.video is not None and _wants_unusable_video(offer.media):
             raise InvalidSdp("The viewer offers no H.264 for video, and the master has nothing else to send.")
-
-    async def _read_offer(self, offer: Offer) -> None:
-        try:
-            await self._connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
-        except Exception as error:
-            # aiortc's parser has no error of its own: what is wrong shows as ValueError, KeyError, AssertionError, ...
-            raise InvalidSdp(f"The offer cannot be answered: {error or type(error).__name__}.") from error
-        self._offer = offer
 
     async def _add(self, text: str, *, mid: str) -> None:
         candidate = parse_candidate(text)
@@ -177,7 +178,8 @@ class AiortcPeer:
         if self._connection.sctp is not None:
             transports.append(self._connection.sctp.transport)
         for dtls in dict.fromkeys(transports):
-            yield dtls.transport.iceGatherer._connection
+            if dtls is not None:
+                yield dtls.transport.iceGatherer._connection
 
     def _follow_state(self) -> None:
         state = ConnectionState(self._connection.connectionState)
@@ -200,6 +202,15 @@ class AiortcPeer:
             self._state = state
             if self.on_state is not None:
                 self.on_state(state)
+
+
+@contextmanager
+def _as_invalid_sdp() -> Iterator[None]:
+    """aiortc has no error of its own for an offer: what is wrong with it shows as ValueError, KeyError and others."""
+    try:
+        yield
+    except Exception as error:
+        raise InvalidSdp(f"The offer cannot be answered: {str(error).rstrip(".") or type(error).__name__}.") from error
 
 
 class _FeedTrack(MediaStreamTrack):

@@ -60,6 +60,10 @@ def parse_offer(sdp: str) -> Offer:
         raise InvalidSdp(f"The offer has {len(starts)} media sections; 1 to {_MAX_SECTIONS} can be answered.")
     sections = [lines[begin:end] for begin, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
     media = tuple(_read_section(section) for section in sections)
+    bundled_under = _bundle(lines[: starts[0]])
+    mids = [offered.mid for offered in media]
+    if len(mids) > 1 and (len(set(mids)) < len(mids) or bundled_under not in (None, *mids)):
+        raise InvalidSdp("The offer's media sections are not named as its bundle says (a=mid, a=group:BUNDLE).")
     candidates = tuple(
         OfferedCandidate(line.removeprefix("a="), offered.mid)
         for section, offered in zip(sections, media, strict=True)
@@ -68,7 +72,7 @@ def parse_offer(sdp: str) -> Offer:
     )
     # Without a=end-of-candidates the agent stays open for addresses that it learns from the viewer's own checks.
     kept = [line for line in lines if not line.startswith(("a=candidate:", "a=end-of-candidates"))]
-    return Offer("\r\n".join(kept) + "\r\n", media, candidates, _bundle(lines[: starts[0]]))
+    return Offer("\r\n".join(kept) + "\r\n", media, candidates, bundled_under)
 
 
 def offered_ufrag(sdp: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -214,3 +215,27 @@ async def test_a_silent_stun_server_delays_the_answer_only_so_far_and_bad_ones_a
         await viewer.accept(await peer.answer(await viewer.offer()))
     assert None not in await viewer.numbers(2)
     silent.close()
+
+
+async def test_an_offer_damaged_anywhere_is_answered_or_refused_and_leaves_nothing(room: Room) -> None:
+    offer = await room.viewer("video", "audio", data_channel=True).offer()
+    chance = random.Random(20)
+    for _ in range(40):
+        lines = offer.split("\r\n")
+        for _ in range(chance.randint(1, 3)):
+            place, other = chance.randrange(len(lines)), chance.randrange(len(lines))
+            match chance.randrange(4):
+                case 0:
+                    del lines[place]
+                case 1:
+                    lines.insert(place, lines[other])
+                case 2:
+                    lines[place] = lines[place][: chance.randrange(len(lines[place]) + 1)]
+                case _:
+                    lines[place] = lines[place].replace(chance.choice("0123456789 :="), chance.choice(["", "x", "-1"]))
+        peer = AiortcPeer(room.source)
+        with suppress(InvalidSdp):
+            await peer.answer("\r\n".join(lines))
+        async with asyncio.timeout(5):
+            await peer.aclose()
+        assert room.source.video.subscribers == 0
