@@ -210,7 +210,8 @@ def _as_invalid_sdp() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise InvalidSdp(f"The offer cannot be answered: {str(error).rstrip(".") or type(error).__name__}.") from error
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise InvalidSdp(f"The offer cannot be answered: {reason}.") from error
 
 
 class _FeedTrack(MediaStreamTrack):
