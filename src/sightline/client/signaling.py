@@ -216,12 +216,12 @@ class SignalingClient(Generic[S]):
                 if message is None:
                     continue
                 if message.message_type in _RECONNECT:
-                    return f"the service asked for it ({message.message_type})"
+                    return f"The service asked for a new connection ({message.message_type})."
                 await self._events.put(Received(message))
             elif frame.type is aiohttp.WSMsgType.PING:
                 await socket.pong(frame.data)
             elif frame.type not in (aiohttp.WSMsgType.PONG, aiohttp.WSMsgType.BINARY):
-                return f"the connection was closed ({socket.close_code})"
+                return f"The connection was closed ({socket.close_code})."
 
     def _decode(self, data: str) -> ServerMessage | None:
         try:
