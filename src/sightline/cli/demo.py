@@ -13,8 +13,8 @@ from ..config import Settings
 from ..errors import ConfigError, SightlineError
 from .child import Child
 from .options import Commands, add_command, add_settings_options, settings_from
-from .output import print_qr, when
-from .serve import print_trust
+from .output import qr_code, when
+from .serve import trust
 from .stopping import stop_on_signals
 
 if TYPE_CHECKING:
@@ -115,18 +115,22 @@ def _stopped(camera: Child) -> SightlineError:
 async def _print_page(args: argparse.Namespace, service: Service) -> None:
     settings = service.settings
     if not args.lan and not settings.public_url:  # behind a public address nothing is served without a link
-        print("The camera is on. Watch it in a browser on this machine:\n")
-        print(f"  {_endpoint(settings)}/view/{args.channel}\n")
-        print("Ctrl-C stops it.", flush=True)
-        return
-    link = await _link(args, settings)
-    print(f"The camera is on. Whoever has this link can watch it until {when(link.expires_at)}:\n")
-    for url in link.urls:
-        print(f"  {url}")
-    print()
-    print_qr(link.urls[0])
-    print_trust(service, in_full=True)
-    print("\nCtrl-C stops it.", flush=True)
+        lines = [
+            "The camera is on. Watch it in a browser on this machine:\n",
+            f"  {_endpoint(settings)}/view/{args.channel}\n",
+        ]
+    else:
+        link = await _link(args, settings)
+        lines = [
+            f"The camera is on. Whoever has this link can watch it until {when(link.expires_at)}:\n",
+            *(f"  {url}" for url in link.urls),
+            "",
+            qr_code(link.urls[0]),
+            *trust(service, in_full=True),
+            "",
+        ]
+    # In one piece: who waits for the address finds all that belongs to it.
+    print("\n".join([*lines, "Ctrl-C stops it."]), flush=True)
 
 
 async def _link(args: argparse.Namespace, settings: Settings) -> Link:

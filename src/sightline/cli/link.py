@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .options import Commands, add_client_options, add_command, add_json_option, duration, target_from
-from .output import print_json, print_qr, print_table, when
+from .output import print_json, print_table, qr_code, when
 
 if TYPE_CHECKING:
     from ..client.admin import Link, LinkInfo
@@ -66,13 +66,14 @@ async def _link(args: argparse.Namespace) -> int:
 
 
 def _print_link(link: Link, *, qr: bool) -> None:
-    for url in link.urls:
-        print(url)
-    if qr:
-        print_qr(link.urls[0])
     what = "watch" if link.role == "viewer" else "be the camera of"
-    print(f"Whoever has it can {what} {link.channel} until {when(link.expires_at)}.")
-    print(f"To end it before: sightline link --revoke={link.link_id}")
+    lines = [
+        *link.urls,
+        *([qr_code(link.urls[0]).rstrip("\n")] if qr else []),
+        f"Whoever has it can {what} {link.channel} until {when(link.expires_at)}.",
+        f"To end it before: sightline link --revoke={link.link_id}",
+    ]
+    print("\n".join(lines))
 
 
 def _print_list(links: Sequence[LinkInfo], *, as_json: bool) -> None:

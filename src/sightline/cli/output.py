@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-__all__ = ["print_json", "print_qr", "print_table", "when"]
+__all__ = ["print_json", "print_table", "qr_code", "when"]
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
@@ -28,8 +28,8 @@ def print_json(value: object) -> None:
     print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def print_qr(text: str) -> None:
-    """A QR code of half-height blocks. Left out where the terminal's encoding cannot show it."""
+def qr_code(text: str) -> str:
+    """A QR code of half-height blocks, its last line ended; empty where the terminal's encoding cannot show it."""
     import segno
 
     drawn = io.StringIO()
@@ -37,8 +37,8 @@ def print_qr(text: str) -> None:
     try:
         drawn.getvalue().encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
-        return
-    print(drawn.getvalue(), end="")
+        return ""
+    return drawn.getvalue()
 
 
 def when(seconds: float | None) -> str:

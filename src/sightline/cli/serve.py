@@ -13,7 +13,7 @@ from .options import Commands, add_command, add_settings_options, settings_from
 if TYPE_CHECKING:
     from ..service import Service
 
-__all__ = ["print_addresses", "print_trust", "register"]
+__all__ = ["addresses", "register", "trust"]
 
 
 def register(commands: Commands) -> None:
@@ -39,36 +39,36 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _print_ready(service: Service) -> None:
-    print(f"Sightline {__version__} is ready.")
-    print_addresses(service.settings)
+    lines = [f"Sightline {__version__} is ready.", *addresses(service.settings)]
     if not service.settings.access_key_id:
-        print(f"  key of the administrator: {service.settings.data_dir / 'credentials'}")
-    print_trust(service, in_full=sys.stdout.isatty())
-    sys.stdout.flush()
+        lines.append(f"  key of the administrator: {service.settings.data_dir / 'credentials'}")
+    lines += trust(service, in_full=sys.stdout.isatty())
+    print("\n".join(lines), flush=True)
 
 
-def print_addresses(settings: Settings) -> None:
+def addresses(settings: Settings) -> list[str]:
     """Where the service can be reached, one address per line."""
+    found = []
     if settings.http_port:
-        print(f"  http://localhost:{settings.http_port}  (this machine)")
+        found.append(f"  http://localhost:{settings.http_port}  (this machine)")
     if settings.public_url:
-        print(f"  {settings.public_url}")
+        found.append(f"  {settings.public_url}")
     elif settings.https_port and (settings.tls != "off" or settings.tls_cert):
+        port = "" if settings.https_port == 443 else f":{settings.https_port}"
         for host in settings.public_host or _bound_hosts(settings):
-            port = "" if settings.https_port == 443 else f":{settings.https_port}"
-            print(f"  https://{f'[{host}]' if ':' in host else host}{port}")
+            found.append(f"  https://{f'[{host}]' if ':' in host else host}{port}")
+    return found
 
 
-def print_trust(service: Service, *, in_full: bool) -> None:
-    """How clients come to trust the local CA, if that is what the HTTPS listener uses."""
+def trust(service: Service, *, in_full: bool) -> list[str]:
+    """How clients come to trust the local CA, if that is what the HTTPS listener uses; lines to print."""
     if service.ca_path is None:
-        return
-    if in_full:
-        from ..service.tls import how_to_trust
+        return []
+    if not in_full:
+        return [f"  the HTTPS certificate is of this machine's own CA; clients must trust {service.ca_path}"]
+    from ..service.tls import how_to_trust
 
-        print(how_to_trust(service.ca_path))
-    else:
-        print(f"  the HTTPS certificate is of this machine's own CA; clients must trust {service.ca_path}")
+    return [how_to_trust(service.ca_path)]
 
 
 def _bound_hosts(settings: Settings) -> list[str]:

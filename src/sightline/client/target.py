@@ -85,8 +85,8 @@ def find_target(
     if not endpoint:
         endpoint = environment.get("SIGHTLINE_ENDPOINT")
     if not endpoint:
-        endpoint = environment.get("AWS_ENDPOINT_URL_KINESIS_VIDEO")
-        named_by_aws = bool(endpoint)
+        named = environment.get("AWS_ENDPOINT_URL_KINESIS_VIDEO")
+        endpoint, named_by_aws = (_checked(named), True) if named else (None, False)
     if not endpoint:
         endpoint = f"http://localhost:{settings.http_port}"
     endpoint = endpoint if endpoint == AWS else _checked(endpoint)

@@ -9,7 +9,7 @@ import pytest
 
 from sightline.cli.options import add_settings_options, duration, settings_from, tag
 from sightline.cli.output import print_table, when
-from sightline.cli.serve import print_addresses
+from sightline.cli.serve import addresses
 from sightline.config import SETTINGS, load_settings
 
 
@@ -79,8 +79,6 @@ def test_no_time_is_nothing() -> None:
         ({"http_port": "off", "public_url": "https://proxy.example/cam"}, ["https://proxy.example/cam"]),
     ],
 )
-def test_the_addresses_of_a_service(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, flags: dict[str, str], lines: list[str]
-) -> None:
-    print_addresses(load_settings(flags, environment={"SIGHTLINE_DATA_DIR": str(tmp_path)}))
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == lines
+def test_the_addresses_of_a_service(tmp_path: Path, flags: dict[str, str], lines: list[str]) -> None:
+    settings = load_settings(flags, environment={"SIGHTLINE_DATA_DIR": str(tmp_path)})
+    assert [line.split()[0] for line in addresses(settings)] == lines
