@@ -1,1 +1,1 @@
-"""TODO"""
+"""Talks to a service or to AWS: which one, its control plane, the signaling socket of a peer, a Sightline's admin API."""
