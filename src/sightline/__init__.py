@@ -1,3 +1,23 @@
-"""Sightline: live cameras over WebRTC on your own machine, on the wire of Amazon Kinesis Video Streams."""
+"""Sightline: live cameras over WebRTC on your own machine, on the wire of Amazon Kinesis Video Streams.
+
+``Master`` is the camera. It needs the extra ``sightline[media]``; a server installs without.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .master import Master
+
+__all__ = ["Master", "__version__"]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name == "Master":
+        from .master import Master
+
+        return Master
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
