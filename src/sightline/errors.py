@@ -23,7 +23,7 @@
     │   └── SignatureRejected           403
     ├── LinkError                       a page's link token was not accepted
     ├── ConnectError                    a client could not reach or use a service
-    │   ├── ServiceUnreachable
+    │   ├── ServiceUnreachable          its subclasses, and those of the next, stand in client/refusals.py
     │   └── ServiceRefused
     ├── MediaError                      a source, clip or encoder that cannot be used
     │   ├── SourceNotFound

@@ -19,6 +19,7 @@ from ..wire.link_token import link_secret, make_token
 from .auth import authenticate, authorise
 from .context import Context
 from .endpoints import base_url
+from .listening import LOOPBACK
 from .performing import perform
 from .store import ROLE_ACTIONS, Grant, Key, KeyKind, KeyRole, KeyState
 
@@ -138,7 +139,7 @@ async def _create_link(context: Context, request: web.BaseRequest, wanted: _Crea
             f"There is no channel {wanted.channel!r}. Create it first: sightline channel create {wanted.channel}"
         )
     now, role = context.wall(), KeyRole(wanted.role)
-    link_id = secrets.token_urlsafe(12)
+    link_id = secrets.token_hex(8)
     key = Key(
         access_key_id=link_id,
         secret_access_key=link_secret(context.store.service_secret, link_id),
@@ -205,7 +206,10 @@ def _page_bases(context: Context, request: web.BaseRequest) -> list[str]:
     bound = [host for host in settings.bind if host not in ("0.0.0.0", "::", "*")]
     hosts = list(settings.public_host) or bound or _addresses()
     bases = [f"https://{f'[{host}]' if ':' in host else host}{port}" for host in hosts]
-    return bases + ([local] if local else [])
+    if not local:
+        return bases
+    # A service that only this machine reaches is watched on this machine, where no certificate is in the way.
+    return [local, *bases] if all(host in LOOPBACK for host in hosts) else [*bases, local]
 
 
 def _addresses() -> list[str]:

@@ -22,7 +22,7 @@ from .endpoints import base_url, socket_url
 from .ice_servers import page_ice_servers
 from .store import Channel, Key, KeyKind, KeyState
 
-__all__ = ["SESSION_PATH", "page", "session"]
+__all__ = ["SESSION_PATH", "is_local", "page", "session"]
 
 SESSION_PATH: Final = "/sightline/v1/session"
 _WEB: Final = Path(__file__).parent.parent / "web"
@@ -128,18 +128,15 @@ def _authority(context: Context, request: web.BaseRequest, wanted: _SessionReque
 
 def _check_local(context: Context, request: web.BaseRequest) -> None:
     """Only a page of ours, opened on this very machine, may go without a link."""
-    if context.settings.public_url or request.secure or not _is_loopback(request.remote):
+    if context.settings.public_url or request.secure:
         raise LinkError("link-required", "This page needs a link. Ask for one: sightline link CHANNEL")
     host = request.headers.get("Host", "")
-    name = host if host.endswith("]") else re.sub(r":\d+$", "", host)
     origin = request.headers.get("Origin")
     foreign = (
-        name not in _LOCAL_HOSTS
+        not is_local(request)
         or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin"
         or (origin is not None and urlsplit(origin).netloc != host)
         or request.content_type != "application/json"
-        # Behind a proxy the peer is the proxy, whoever asks.
-        or any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "Via"))
     )
     if foreign:
         raise LinkError(
@@ -148,6 +145,17 @@ def _check_local(context: Context, request: web.BaseRequest) -> None:
             "sightline link CHANNEL",
             http_status=403,
         )
+
+
+def is_local(request: web.BaseRequest) -> bool:
+    """Whether the request came from this machine to the loopback listener, under one of its names.
+
+    A name that only resolves to loopback (DNS rebinding) is not local, nor is what a proxy hands on.
+    """
+    host = request.headers.get("Host", "")
+    name = host if host.endswith("]") else re.sub(r":\d+$", "", host)
+    proxied = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "Via"))
+    return not request.secure and _is_loopback(request.remote) and name in _LOCAL_HOSTS and not proxied
 
 
 def _is_loopback(address: str | None) -> bool:

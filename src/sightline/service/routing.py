@@ -17,7 +17,7 @@ from .context import Context
 from .control_plane import call
 from .keys import ADMIN_PATHS, admin_call
 from .metrics import Metrics
-from .pages import SESSION_PATH, page, session
+from .pages import SESSION_PATH, is_local, page, session
 from .sockets import SOCKET_PATHS, is_upgrade, serve_socket
 
 __all__ = ["Router"]
@@ -104,7 +104,10 @@ class Router:
             return _text("ok\n")
         if path == "/readyz":
             return _text("stopping\n", status=503) if self._context.draining else _text("ready\n")
-        if path == "/metrics" and not request.secure:
+        if path == "/ca.pem" and self._context.ca_path is not None:
+            # A phone gets the CA from here; it is no secret.
+            return _text(self._context.ca_path.read_text(), content_type="application/x-x509-ca-cert")
+        if path == "/metrics" and is_local(request):
             return _text(self._metrics.text().decode(), content_type="text/plain")
         found = page(self._context, request, path)
         if found is not None:

@@ -102,7 +102,7 @@ class Service:
         if settings.tls == "off" or not settings.https_port:
             return None
         keeper = TlsKeeper.automatic(settings.data_dir, now=context.wall(), public_hosts=settings.public_host)
-        self.ca_path = keeper.ca_path
+        self.ca_path = context.ca_path = keeper.ca_path
         return keeper
 
     async def _start_stun(self, context: Context) -> None:
