@@ -44,7 +44,7 @@ class MessageType(StrEnum):
     STATUS_RESPONSE = "STATUS_RESPONSE"
 
 
-class ClientMessage(msgspec.Struct, gc=False):
+class ClientMessage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """What a master or a viewer sends. Values are as sent: the exchange judges them.
 
     ``action`` is plain text so that an unknown one still yields its correlation id for the error.
@@ -83,11 +83,10 @@ _encode = msgspec.json.Encoder().encode
 def decode_client_message(frame: bytes | str) -> ClientMessage:
     """Read a frame that a client sent; raises MalformedMessage when it is not a JSON object."""
     try:
-        message = _client_decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeError):
+        return _client_decoder.decode(frame)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        # Also for a member that the struct does not know: it may be one of ours in another case.
         return _decode_tolerantly(frame)
-    # A PascalCase member is unknown to the struct and was skipped: an empty payload is the sign of it.
-    return message if message.messagePayload else _decode_tolerantly(frame)
 
 
 def _decode_tolerantly(frame: bytes | str) -> ClientMessage:

@@ -31,7 +31,8 @@ def normalise_payload(payload: str) -> str:
         if not left or (left in (b"=", b"==") and payload.endswith(left.decode())):
             return payload
     text = payload.rstrip("=").translate(_URL_SAFE)
-    if text.encode("utf-8", "replace").translate(None, _ALPHABET) or len(text) % 4 == 1:
+    # Padding alone would come out as an empty payload, on which the C SDK reads on into the rest of the frame.
+    if not text or len(text) % 4 == 1 or text.encode("utf-8", "replace").translate(None, _ALPHABET):
         raise MalformedMessage("messagePayload is not base64.")
     return text + "=" * (-len(text) % 4)
 
@@ -48,7 +49,7 @@ def decode_payload(payload: str) -> dict[str, object] | None:
     """
     try:
         value = msgspec.json.decode(base64.b64decode(normalise_payload(payload)))
-    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedMessage(f"messagePayload does not hold JSON: {error}") from error
     if value is not None and not isinstance(value, dict):
         raise MalformedMessage("messagePayload does not hold a JSON object.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -51,7 +51,7 @@ EXTRAS_PARAMETER: Final = "X-Sightline-Extras"
 EMPTY_BODY_SHA256: Final = hashlib.sha256(b"").hexdigest()
 UNSIGNED_BODY: Final = "UNSIGNED-PAYLOAD"
 
-_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
+_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _SPACES = re.compile(r" {2,}")
 
@@ -142,8 +142,8 @@ def _from_query(query: str) -> Authorization:
     fields: dict[str, str] = {}
     for name, value in _query_pairs(query):
         if name in fields and name.startswith("X-Amz-"):
-            raise _incomplete(f"The query parameter {name} stands twice.")
-        fields[name] = unquote(value)
+            raise _incomplete(f"The query parameter {name!r} stands twice.")
+        fields[name] = _unquote(value)
     if fields.get("X-Amz-Algorithm") != ALGORITHM:
         raise _incomplete(f"X-Amz-Algorithm must be {ALGORITHM}.")
     for name in ("X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"):
@@ -179,7 +179,7 @@ def _authorization(
         raise _incomplete("X-Amz-Date must be of the form YYYYMMDDTHHMMSSZ.")
     if scope[1] != time[:8]:
         raise SignatureRejected(
-            f"Date in Credential scope does not match YYYYMMDD from X-Amz-Date: {scope[1]} is not {time[:8]}."
+            f"Date in Credential scope does not match YYYYMMDD from X-Amz-Date: {scope[1]!r} is not {time[:8]!r}."
         )
     if _SIGNATURE.fullmatch(signature) is None:
         raise _incomplete("Signature must be 64 lower-case hexadecimal digits.")
@@ -296,7 +296,7 @@ def _canonical_request(
 
 def _sign(canonical: str, authorization: Authorization, secret_access_key: str) -> str:
     scope = f"{authorization.date}/{authorization.region}/{authorization.service}/aws4_request"
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    digest = hashlib.sha256(_bytes(canonical)).hexdigest()
     text = f"{ALGORITHM}\n{authorization.time}\n{scope}\n{digest}"
     key = _signing_key(secret_access_key, authorization.date, authorization.region, authorization.service)
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
@@ -308,6 +308,11 @@ def _signing_key(secret_access_key: str, date: str, region: str, service: str) -
     for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
+
+
+def _bytes(text: str) -> bytes:
+    """The bytes that came on the wire: those that are not UTF-8 stand in a header as surrogates."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 # -------------------------------------------------------------------------------------- canonical forms
@@ -323,7 +328,7 @@ def _canonical_path(path: str) -> str:
             if kept:
                 kept.pop()
         elif segment not in ("", "."):
-            kept.append(quote(segment, safe="~"))
+            kept.append(quote(_bytes(segment), safe="~"))
     return "/" + "/".join(kept) + ("/" if kept and path.endswith("/") else "")
 
 
@@ -332,14 +337,21 @@ def _query_pairs(query: str) -> list[tuple[str, str]]:
     for part in query.split("&"):
         if part:
             name, _, value = part.partition("=")
-            pairs.append((unquote(name), value))
+            pairs.append((_unquote(name), value))
     return pairs
 
 
 def _canonical_query(pairs: Iterable[tuple[str, str]]) -> str:
     """Sorted, each name and value encoded by RFC 3986 whatever encoding it came in."""
-    encode: Callable[[str], str] = lambda text: quote(unquote(text), safe="-_.~")  # noqa: E731
-    return "&".join(f"{name}={value}" for name, value in sorted((quote(n, safe="-_.~"), encode(v)) for n, v in pairs))
+    return "&".join(f"{name}={value}" for name, value in sorted((_quote(n), _quote(_unquote(v))) for n, v in pairs))
+
+
+def _quote(text: str) -> str:
+    return quote(_bytes(text), safe="-_.~")
+
+
+def _unquote(text: str) -> str:
+    return unquote(text, errors="surrogateescape")
 
 
 def _parse_time(time: str) -> float:
@@ -386,7 +398,7 @@ def presign(
     ]
     if credentials.session_token:
         pairs.append(("X-Amz-Security-Token", credentials.session_token))
-    query = _canonical_query((name, quote(value, safe="-_.~")) for name, value in pairs)
+    query = _canonical_query((name, _quote(value)) for name, value in pairs)
     authorization = Authorization(
         credentials.access_key_id,
         date,
