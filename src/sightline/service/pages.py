@@ -181,7 +181,7 @@ def page(context: Context, request: web.BaseRequest, path: str) -> web.Response 
 def _file_for(path: str) -> Path | None:
     if path == "/":
         return _existing(_WEB / "pages" / "index.html")
-    parts = path.removeprefix("/").split("/")
+    parts = path.strip("/").split("/")
     if len(parts) != 2 or not parts[1]:
         return None
     folder, name = parts
