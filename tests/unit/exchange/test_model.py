@@ -1,0 +1,375 @@
+"""The exchange against a model of it: any order of events, and what must hold after each.
+
+The model is written in other terms than the exchange: it keeps the whole history of each pair and says what a socket
+may be told, not how.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import count
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
+
+from sightline.errors import ClientLimitExceeded
+from sightline.exchange import Close, Connection, Drop, Exchange, ExchangeLimits, Muted, Output, Ping, Role, Send
+from sightline.timers import Timers
+from sightline.wire.close_codes import CloseCode
+from sightline.wire.messages import ClientMessage
+
+from .room import payload
+
+CHANNELS = ("arn:aws:kinesisvideo:r:000000000000:channel/a/1", "arn:aws:kinesisvideo:r:000000000000:channel/b/1")
+IDS = ("", "v1", "v2", "v3")
+"""The empty one is the master."""
+LIMITS = ExchangeLimits(max_viewers=2, message_rate=4, pending_per_sender=3, pending_per_channel=6, muted_per_id=2)
+TIMERS = Timers(ping=20, dead=40, idle=90, lifetime=300, eviction_window=60, mute=60)
+ADDRESSES = st.tuples(st.sampled_from(CHANNELS), st.sampled_from(IDS))
+SDP = ("SDP_OFFER", "SDP_ANSWER")
+
+
+@dataclass(eq=False)
+class Sock:
+    """A socket as the model sees it."""
+
+    channel: str
+    id: str
+    connection: Connection
+    key: str
+    polite: bool
+    opened: float
+    seen: float
+    heard: bool = True
+    told_to_close: list[CloseCode] = field(default_factory=list)
+    dropped: bool = False
+    evicted_at: float | None = None
+    muted: bool = False
+
+
+@dataclass
+class Waiting:
+    """A message that waits for an absent peer."""
+
+    text: str
+    sender: str
+    kind: str
+    until: float
+
+
+class ExchangeModel(RuleBasedStateMachine):
+    """One exchange, two channels, a master and three viewers each, and a clock that only goes on."""
+
+    sockets = Bundle("sockets")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self.exchange = Exchange(limits=LIMITS, timers=TIMERS)
+        self.open: list[Sock] = []
+        self.current: dict[tuple[str, str], Sock] = {}
+        self.waiting: dict[tuple[str, str], list[Waiting]] = defaultdict(list)
+        self.ttl = dict.fromkeys(CHANNELS, 60.0)
+        self.numbers = count()
+        self.refused = 0
+
+    # -------------------------------------------------------------------------------------- what happens
+
+    @initialize(target=sockets)
+    def somebody_is_there(self) -> Sock:
+        return self._connect(CHANNELS[0], "v1", "A", False)
+
+    @rule(target=sockets, at=ADDRESSES, key=st.sampled_from("AB"), polite=st.booleans())
+    def connect(self, at: tuple[str, str], key: str, polite: bool) -> Sock:
+        return self._connect(*at, key, polite)
+
+    def _connect(self, channel: str, id: str, key: str, polite: bool) -> Sock:
+        role = Role.VIEWER if id else Role.MASTER
+        connection = Connection(channel, role, id, access_key_id=key, obeys_go_away=polite, now=self.now)
+        new = Sock(channel, id, connection, key, polite, self.now, self.now)
+        connection.shell = new
+        others = [sock for (c, i), sock in self.current.items() if c == channel and i and i != id]
+        try:
+            outputs = self.exchange.connect(connection, ttl=self.ttl[channel], now=self.now)
+        except ClientLimitExceeded:
+            assert id
+            assert (channel, id) not in self.current
+            assert len(others) == LIMITS.max_viewers
+            new.heard = False
+            connection.closed = True
+            return new
+        assert not id or len(others) < LIMITS.max_viewers
+        old = self.current.get((channel, id))
+        self.open.append(new)
+        self.current[channel, id] = new
+        if old is not None:
+            self._evicted(old, outputs)
+        # What waited comes at once, in order, and nothing whose time is over.
+        waited = [message for message in self.waiting.pop((channel, id), []) if message.until > self.now]
+        assert self._texts(outputs, to=new) == [(m.kind, m.sender, m.text) for m in waited]
+        self._perform(outputs)
+        return new
+
+    def _evicted(self, old: Sock, outputs: list[Output]) -> None:
+        old.heard = False
+        old.evicted_at = self.now
+        muted = [output for output in outputs if isinstance(output, Muted)]
+        closes = [output for output in outputs if isinstance(output, Close) and output.to is old.connection]
+        assert bool(muted) != bool(closes), "the loser is either closed or muted"
+        if muted:
+            assert [output.to for output in muted] == [old.connection]
+            old.muted = True
+        else:
+            assert [close.code for close in closes] == [CloseCode.REPLACED]
+
+    @rule(sock=consumes(sockets))
+    def leave(self, sock: Sock) -> None:
+        if sock not in self.open:
+            return
+        self._gone(sock)
+
+    @rule(sock=sockets)
+    def leave_if_told_to(self, sock: Sock) -> None:
+        if sock in self.open and (sock.told_to_close or sock.dropped):
+            self._gone(sock)
+
+    def _gone(self, sock: Sock) -> None:
+        self.open.remove(sock)
+        was_current = self.current.get((sock.channel, sock.id)) is sock
+        if was_current:
+            del self.current[sock.channel, sock.id]
+        outputs = self.exchange.disconnect(sock.connection)
+        rivals = [s for s in self.open if (s.channel, s.id) == (sock.channel, sock.id)]
+        if was_current and rivals:
+            # The newest loser is asked to come back.
+            (close,) = outputs
+            assert isinstance(close, Close)
+            assert close.to is max(rivals, key=lambda rival: (rival.evicted_at, self.open.index(rival))).connection
+        else:
+            assert outputs == []
+        self._perform(outputs)
+        assert self.exchange.disconnect(sock.connection) == []
+
+    @rule(
+        sock=sockets,
+        to=st.sampled_from(("v1", "v2", "v3", "", "not a name", "absent")),
+        kind=st.sampled_from((*SDP, "ICE_CANDIDATE", "ICE_CANDIDATE", "ICE_CANDIDATE", "GO_AWAY")),
+        good=st.sampled_from((True, True, True, True, False)),
+        correlation=st.sampled_from(("", "c1")),
+        times=st.integers(1, 12),
+    )
+    def say(self, sock: Sock, to: str, kind: str, good: bool, correlation: str, times: int) -> None:
+        for _ in range(times):
+            self._say(sock, to, kind, good, correlation)
+
+    def _say(self, sock: Sock, to: str, kind: str, good: bool, correlation: str) -> None:
+        text = f"{next(self.numbers)}"
+        message = ClientMessage(kind, payload(text) if good else "***", to, correlation)
+        refused = self.exchange.stats.refused
+        outputs = self.exchange.message(sock.connection, message, self.now)
+        if sock not in self.open:
+            assert outputs == []
+            return
+        sock.seen = self.now
+        self._perform(outputs)
+        statuses = self._statuses(outputs, to=sock)
+        if self.exchange.stats.refused > refused:
+            # Told to the sender alone, and only when it gave a correlation id; nobody else hears anything.
+            assert len(statuses) == (1 if correlation else 0)
+            assert all(output.to is sock.connection for output in outputs)
+            assert all(status["correlationId"] == correlation for status in statuses)
+            assert all(status["statusCode"] == "400" for status in statuses)
+            assert self._texts(outputs, to=sock) == []
+            return
+        assert statuses == []
+        # It was accepted: so it was right, and its sender is the one that counts.
+        assert good
+        assert kind != "GO_AWAY"
+        assert sock.heard
+        recipient = "" if sock.id else to
+        assert sock.id or (to and " " not in to)
+        peer = self.current.get((sock.channel, recipient))
+        if peer is not None:
+            (send,) = outputs
+            assert self._texts([send], to=peer) == [(kind, sock.id, text)]
+            assert bool(peer.id) != bool(sock.id), "a viewer never talks to a viewer"
+            return
+        assert outputs == []
+        queue = self.waiting[sock.channel, recipient]
+        new = Waiting(text, sock.id, kind, self.now + self.ttl[sock.channel])
+        same = [m for m in queue if kind in SDP and (m.kind, m.sender) == (kind, sock.id) and self._kept(m)]
+        if same:
+            queue[queue.index(same[0])] = new
+        else:
+            queue.append(new)
+
+    def _kept(self, message: Waiting) -> bool:
+        """Whether the exchange still holds it: it forgets at ticks, which this machine never leaves out for long."""
+        return message.until > self.now
+
+    @rule(sock=sockets, times=st.integers(1, 100))
+    def junk(self, sock: Sock, times: int) -> None:
+        for _ in range(times):
+            outputs = self.exchange.malformed(sock.connection, self.now)
+            if sock not in self.open:
+                assert outputs == []
+                return
+            sock.seen = self.now
+            assert all(isinstance(output, Close) and output.code is CloseCode.POLICY for output in outputs)
+            self._perform(outputs)
+
+    @rule(sock=sockets, active=st.booleans())
+    def ping_or_pong(self, sock: Sock, active: bool) -> None:
+        if sock in self.open:
+            sock.seen = self.now
+            self.exchange.seen(sock.connection, self.now, active=active)
+
+    @rule(seconds=st.sampled_from((0.125, 1.0, 7.0, 19.0, 21.0, 45.0)))
+    def time_passes(self, seconds: float) -> None:
+        end = self.now + seconds
+        while (due := self.exchange.next_deadline()) is not None and due <= end:
+            assert due > self.now or not self.exchange.tick(self.now)
+            self.now = max(self.now, due)
+            outputs = self.exchange.tick(self.now)
+            for output in outputs:
+                self._was_due(output)
+            self._perform(outputs)
+        self.now = end
+        # A socket that was told to close and does not is cut by its shell.
+        for sock in [s for s in self.open if s.told_to_close or s.dropped]:
+            self._gone(sock)
+
+    def _was_due(self, output: Output) -> None:
+        sock = output.to.shell
+        assert isinstance(sock, Sock)
+        silent = self.now - sock.seen
+        match output:
+            case Ping():
+                assert TIMERS.ping <= silent < TIMERS.dead
+            case Drop():
+                assert silent >= TIMERS.dead
+            case Close(code=CloseCode.REPLACED):
+                assert sock.evicted_at is not None
+                assert self.now >= sock.evicted_at + TIMERS.mute
+            case Close(code=CloseCode.IDLE):
+                assert self.now >= sock.opened + TIMERS.idle
+            case Close(code=CloseCode.LIFETIME):
+                assert self.now >= sock.opened + TIMERS.lifetime
+            case _:
+                raise AssertionError(output)
+
+    @rule(channel=st.sampled_from(CHANNELS), ttl=st.sampled_from((5.0, 30.0, 120.0)))
+    def set_ttl(self, channel: str, ttl: float) -> None:
+        self.ttl[channel] = ttl
+        self.exchange.set_ttl(channel, ttl)
+
+    @rule(channel=st.sampled_from(CHANNELS))
+    def delete(self, channel: str) -> None:
+        outputs = self.exchange.close_channel(channel)
+        for address in [address for address in self.waiting if address[0] == channel]:
+            del self.waiting[address]
+        self._all_closed(outputs, [s for s in self.open if s.channel == channel], CloseCode.CHANNEL_GONE)
+
+    @rule(key=st.sampled_from("AB"))
+    def revoke(self, key: str) -> None:
+        outputs = self.exchange.revoke(key)
+        self._all_closed(outputs, [s for s in self.open if s.key == key], CloseCode.NOT_ALLOWED)
+
+    @precondition(lambda self: len(self.open) >= 4)
+    @rule()
+    def shut_down(self) -> None:
+        outputs = self.exchange.shut_down()
+        told = [output.to for output in outputs if isinstance(output, Send)]
+        assert sorted(map(id, told)) == sorted(id(sock.connection) for sock in self.open if sock.polite)
+        closes = [output for output in outputs if isinstance(output, Close)]
+        assert all(0 <= close.after <= TIMERS.shutdown_spread for close in closes)
+        self._all_closed(closes, list(self.open), CloseCode.GOING_AWAY)
+
+    def _all_closed(self, outputs: Iterable[Output], expected: list[Sock], code: CloseCode) -> None:
+        outputs = list(outputs)
+        assert all(isinstance(output, Close) and output.code is code for output in outputs)
+        assert sorted(id(output.to) for output in outputs) == sorted(id(sock.connection) for sock in expected)
+        self._perform(outputs)
+        for sock in list(expected):
+            self._gone(sock)
+
+    # ------------------------------------------------------------------------------------ what must hold
+
+    def _perform(self, outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            sock = output.to.shell
+            assert isinstance(sock, Sock)
+            assert sock in self.open, f"{output} for a socket that is gone"
+            match output:
+                case Send():
+                    kind = json.loads(output.frame)["messageType"]
+                    assert sock.heard or kind == "STATUS_RESPONSE", "a muted socket was sent a message"
+                case Close():
+                    sock.told_to_close.append(output.code)
+                case Drop():
+                    sock.dropped = True
+
+    def _texts(self, outputs: Iterable[Output], *, to: Sock) -> list[tuple[str, str, str]]:
+        found = []
+        for output in outputs:
+            if isinstance(output, Send) and output.to is to.connection:
+                frame = json.loads(output.frame)
+                if "messagePayload" in frame:
+                    text = _TEXTS[frame["messagePayload"]]
+                    found.append((frame["messageType"], frame.get("senderClientId", ""), text))
+        return found
+
+    def _statuses(self, outputs: Iterable[Output], *, to: Sock) -> list[dict[str, str]]:
+        frames = [json.loads(o.frame) for o in outputs if isinstance(o, Send) and o.to is to.connection]
+        return [frame["statusResponse"] for frame in frames if frame["messageType"] == "STATUS_RESPONSE"]
+
+    @invariant()
+    def all_open_sockets_are_known_once(self) -> None:
+        known = list(self.exchange.connections())
+        assert len(known) == len(set(map(id, known))) == len(self.exchange)
+        assert set(map(id, known)) == {id(sock.connection) for sock in self.open}
+
+    @invariant()
+    def one_is_heard_of_each_id(self) -> None:
+        heard = [(sock.channel, sock.id) for sock in self.open if sock.heard]
+        assert len(heard) == len(set(heard))
+        masters = sum(1 for _, id in self.current if not id)
+        assert self.exchange.count(Role.MASTER) == masters
+        assert self.exchange.count(Role.VIEWER) == len(self.current) - masters
+        for channel in CHANNELS:
+            assert self.exchange.has_master(channel) == ((channel, "") in self.current)
+            assert sum(1 for c, id in self.current if c == channel and id) <= LIMITS.max_viewers
+
+    @invariant()
+    def what_nobody_needs_is_forgotten(self) -> None:
+        """Channels without sockets and without messages, and sockets that are gone."""
+        for channel in self.exchange._channels.values():
+            assert channel.members or channel.muted or channel.pending
+            assert all(channel.muted.values())
+            assert all(len(queue) for queue in channel.pending.values())
+            assert sum(map(len, channel.pending.values())) <= LIMITS.pending_per_channel
+            assert set(channel.evictions) <= set(channel.members) | set(channel.muted)
+
+    @invariant()
+    def losers_do_not_stay(self) -> None:
+        """Each is muted or was told to go; and of the muted not too many stay."""
+        for sock in self.open:
+            assert sock.heard or sock.muted or sock.told_to_close or sock.dropped
+
+    def teardown(self) -> None:
+        for sock in list(self.open):
+            self._gone(sock)
+        self.now += 1000
+        assert self.exchange.tick(self.now) == []
+        assert not self.exchange._channels
+        assert self.exchange.next_deadline() is None
+
+
+_TEXTS = {payload(str(number)): str(number) for number in range(10_000)}
+
+TestExchangeModel = ExchangeModel.TestCase
+TestExchangeModel.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
