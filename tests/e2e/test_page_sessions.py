@@ -177,8 +177,14 @@ class TestWithALink:
             assert parts.path == f"/view/{CHANNEL}"
             assert parts.fragment == link["token"]
             assert parts.query == ""
-        # The first is the one for others: a plain address is good on this machine only.
-        assert link["urls"][0].startswith("https://127.0.0.1:")
+        assert {urlsplit(url).scheme for url in link["urls"]} == {"https", "http"}
+
+    def test_its_first_address_is_the_one_for_others(self, start_service: Callable[..., Service]) -> None:
+        with_name = start_service(environment={"SIGHTLINE_PUBLIC_HOST": "cams.example,192.0.2.7"})
+        with Kvs(with_name) as user:
+            user.create(CHANNEL)
+        first = make_link(with_name, CHANNEL)["urls"][0]
+        assert first.startswith(f"https://cams.example:{with_name.https_port}/view/{CHANNEL}#")
 
     def test_it_opens_no_other_channel_and_no_other_role(self, service: Service) -> None:
         viewer, master = make_link(service, CHANNEL)["token"], make_link(service, CHANNEL, "master")["token"]

@@ -46,7 +46,12 @@ def serve_site(folder: Path) -> Iterator[Site]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = _find(folder, self.path.partition("?")[0])
+            path = self.path.partition("?")[0]
+            if path == "/favicon.ico":  # browsers ask, and complain in the console
+                self.send_response(204)
+                self.end_headers()
+                return
+            found = _find(folder, path)
             if found is None:
                 self.send_error(404)
                 return

@@ -9,7 +9,6 @@ const settings = {
   region: process.env.KVS_REGION,
   accessKeyId: process.env.KVS_KEY,
   secretAccessKey: process.env.KVS_SECRET,
-  systemClockOffset: Number(process.env.KVS_CLOCK_OFFSET ?? 0),
   correctClockSkew: true,
   maxRetries: Number(process.env.KVS_RETRIES ?? 0),
 };
@@ -81,9 +80,12 @@ async function main() {
   seen.storageOn = await failure(
     kvs.updateMediaStorageConfiguration({ ChannelARN, MediaStorageConfiguration: { Status: "ENABLED" } }),
   );
-  const stranger = new AWS.KinesisVideo({ ...settings, secretAccessKey: "wrong" });
-  seen.wrongSecret = await failure(stranger.listSignalingChannels({}));
-  seen.wrongRegion = await failure(new AWS.KinesisVideo({ ...settings, region: "eu-west-1" }).listSignalingChannels({}));
+  if (process.env.KVS_REFUSALS) {
+    const stranger = new AWS.KinesisVideo({ ...settings, secretAccessKey: "wrong" });
+    seen.wrongSecret = await failure(stranger.listSignalingChannels({}));
+    const abroad = new AWS.KinesisVideo({ ...settings, region: "eu-west-1" });
+    seen.wrongRegion = await failure(abroad.listSignalingChannels({}));
+  }
   await kvs.deleteSignalingChannel({ ChannelARN, CurrentVersion: seen.updated.Version }).promise();
   seen.gone = await failure(kvs.describeSignalingChannel({ ChannelARN }));
   seen.clockOffset = kvs.config.systemClockOffset;

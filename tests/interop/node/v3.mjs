@@ -7,7 +7,6 @@ const settings = {
   endpoint: process.env.KVS_ENDPOINT,
   region: process.env.KVS_REGION,
   credentials: { accessKeyId: process.env.KVS_KEY, secretAccessKey: process.env.KVS_SECRET },
-  systemClockOffset: Number(process.env.KVS_CLOCK_OFFSET ?? 0),
   maxAttempts: Number(process.env.KVS_RETRIES ?? 0) + 1,
 };
 const kvs = new control.KinesisVideoClient(settings);
@@ -73,10 +72,12 @@ seen.mapped = await failure(send("DescribeMappedResourceConfiguration", { Stream
 seen.storageOn = await failure(
   send("UpdateMediaStorageConfiguration", { ChannelARN, MediaStorageConfiguration: { Status: "ENABLED" } }),
 );
-const stranger = { ...settings, credentials: { ...settings.credentials, secretAccessKey: "wrong" } };
-seen.wrongSecret = await failure(send("ListSignalingChannels", {}, new control.KinesisVideoClient(stranger)));
-const abroad = new control.KinesisVideoClient({ ...settings, region: "eu-west-1" });
-seen.wrongRegion = await failure(send("ListSignalingChannels", {}, abroad));
+if (process.env.KVS_REFUSALS) {
+  const stranger = { ...settings, credentials: { ...settings.credentials, secretAccessKey: "wrong" } };
+  seen.wrongSecret = await failure(send("ListSignalingChannels", {}, new control.KinesisVideoClient(stranger)));
+  const abroad = new control.KinesisVideoClient({ ...settings, region: "eu-west-1" });
+  seen.wrongRegion = await failure(send("ListSignalingChannels", {}, abroad));
+}
 await send("DeleteSignalingChannel", { ChannelARN, CurrentVersion: seen.updated.Version });
 seen.gone = await failure(send("DescribeSignalingChannel", { ChannelARN }));
 seen.clockOffset = kvs.config.systemClockOffset;
