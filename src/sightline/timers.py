@@ -28,6 +28,37 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
     shutdown_spread: float = 3.0
     """Closes at shutdown are spread over this time, so that clients do not come back all at once."""
 
+    # -- a master's viewers
+    viewer_connect: float = 30.0
+    """From the answer to ``connected``: twice what our viewers wait (seed 001.3), then nobody is there."""
+    viewer_disconnected: float = 3.0
+    """Silence after which a viewer is ``disconnected``: three checks of its path without an answer. aiortc never says
+    it (issue 3)."""
+    viewer_failed: float = 10.0
+    """Silence after which it is ``failed`` and out of the registry. aiortc takes 30 s, the C SDK 45 (DESIGN.md)."""
+    viewer_failed_without_signaling: float = 3.0
+    """The same for one whose signaling socket closed as well: most likely its page or program is gone (issue 3)."""
+    viewer_sleep: float = 60.0
+    """How long the keys of a ``failed`` one are kept: a laptop wakes, a train leaves its tunnel, and ICE restarts."""
+    path_silence: float = 0.5
+    """Silence on the nominated pair after which every other pair that answers is sent on too: libwebrtc nominates a
+    new pair up to 6 s after the old one died (DESIGN.md)."""
+    path_check: float = 1.0
+    """How often a path is checked: RFC 7675 §5.1 says 5 s, which cannot tell 3 s of silence."""
+    sender_report: float = 0.45
+    """Between RTCP sender reports: a viewer hears from us at least every 500 ms, so that silence means the path and
+    not the source (DESIGN.md)."""
+    keyframe_wait: float = 0.5
+    """A viewer that has no keyframe yet asks for one again that often."""
+    session_memory: float = 86_400.0
+    """How long a master knows under which certificate it answered a session that is gone: a laptop sleeps a night."""
+    presence: float = 5.0
+    """A master tells the service that often how its viewers are, for their figures; changes of state at once."""
+    presence_spacing: float = 0.25
+    """Between two such reports, so that a crowd that comes at once is one report (a person does not see less)."""
+    ice_servers: float = 240.0
+    """Relay credentials are fetched anew that often: they live 300 s (KVS.md §4.1)."""
+
     # -- credentials
     turn_credential: int = 300
     """KVS's own TTL for TURN credentials (KVS.md §4.1); the C SDK needs more than 30."""
