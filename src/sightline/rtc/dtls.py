@@ -1,0 +1,347 @@
+"""DTLS 1.2 with keys for SRTP (RFC 6347, RFC 5764, RFC 8827 §6.5), without input, output or a clock of its own.
+
+OpenSSL reads and writes memory; datagrams are handed in and taken out, and the time is passed in. What OpenSSL leaves
+to be wished for a camera is done here, around it:
+
+- Its retransmission waits a whole second. A flight that stays unanswered is sent again after 0.1 s, and then ever more
+  slowly, *to the byte*: for the peer that is a datagram which the network has doubled, and no replay check minds one.
+- Its own, slower timer still runs. It puts new sequence numbers on a flight, which is what makes a peer repeat a last
+  flight of its own that was lost.
+- A client that repeats its last flight has lost ours, which is the very last one: it gets ours again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from functools import partial
+from weakref import WeakKeyDictionary
+
+from cryptography.hazmat.primitives import serialization
+from OpenSSL import SSL
+
+from .certificates import Certificate
+from .fingerprint import Fingerprint, certificate_matches
+from .srtp import PROFILES, SrtpSession, profile_named
+
+__all__ = ["DtlsSession", "DtlsState"]
+
+_DTLS_1_2 = 0xFEFD  # pyOpenSSL has no name for it
+
+_CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA"
+)
+"""RSA is for devices whose certificates are; CBC at the end for very old ones (both allowed by RFC 8827 §6.5)."""
+
+_MTU = 1200
+"""Bytes of a UDP payload that passes everywhere, even in IPv6 tunnels; libwebrtc takes the same."""
+
+_MAX_RECEIVED = 16_384
+"""OpenSSL reads no more at once; what would be left over must not be taken for the beginning of the next datagram."""
+
+_FIRST_RESEND = 0.1
+"""Seconds: above the round trip of most paths. libwebrtc takes 0.05, RFC 6347 §4.2.4.1 1.0, for networks of 2012."""
+
+_SLOWEST_RESEND = 2.0
+
+_HANDSHAKE_LIMIT = 30.0
+"""Seconds after which nobody is there: twice what our viewers wait for a connection."""
+
+_ANSWER_PAUSE = 0.05
+"""Seconds between two answers to a client that repeats its last flight."""
+
+_MAX_WAITING = 64
+"""Datagrams of application data that are kept until they are taken: more come only when nobody takes any."""
+
+_RECORD_HEADER = 13
+_HANDSHAKE_RECORDS = (20, 22)  # change_cipher_spec, handshake
+
+
+class DtlsState(StrEnum):
+    """The states of RTCDtlsTransport in the W3C's WebRTC."""
+
+    NEW = "new"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    CLOSED = "closed"
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing comes or goes any more."""
+        return self in (DtlsState.CLOSED, DtlsState.FAILED)
+
+
+class DtlsSession:
+    """One association with one peer. It outlives ICE restarts, which change only the way that datagrams take.
+
+    After each call: ``take_outgoing``, ``take_data``, look at ``state``, and set a timer for ``next_timeout``.
+    """
+
+    def __init__(self, certificate: Certificate, *, client: bool, fingerprints: Sequence[Fingerprint]) -> None:
+        """``client``: whether we begin (``a=setup:active``); ``fingerprints``: those in the peer's description."""
+        self.state = DtlsState.NEW
+        self.failure = ""
+        """Why the state is ``failed``, for the log."""
+        self.srtp: SrtpSession | None = None
+        """There from ``connected`` on, unless the peer did not ask for media keys."""
+        self.client = client
+        self.certificate = certificate
+        self._fingerprints = tuple(fingerprints)
+        self._ssl: SSL.Connection | None = None
+        self._outgoing: list[bytes] = []
+        self._data: list[bytes] = []
+        self._flight: list[bytes] = []
+        self._resend_pause = _FIRST_RESEND
+        self._resend_at: float | None = None
+        self._openssl_at: float | None = None
+        self._deadline = 0.0
+        self._answered_at = float("-inf")
+
+    def start(self, now: float) -> None:
+        """Begin: a client says hello, a server listens. Calls after the first do nothing."""
+        if self.state is not DtlsState.NEW:
+            return
+        connection = SSL.Connection(_context(self.certificate))
+        connection.set_ciphertext_mtu(_MTU)
+        if self.client:
+            connection.set_connect_state()
+        else:
+            connection.set_accept_state()
+        self._ssl = connection
+        self.state = DtlsState.CONNECTING
+        self._deadline = now + _HANDSHAKE_LIMIT
+        self._advance(connection, now)
+
+    def receive(self, datagram: bytes, now: float) -> None:
+        """A datagram of the DTLS kind from the peer. Anything else is dropped, as is all before ``start``."""
+        connection = self._ssl
+        if connection is None or not 0 < len(datagram) <= _MAX_RECEIVED:
+            return
+        repeated = self._flight and self.state is DtlsState.CONNECTED and datagram[0] in _HANDSHAKE_RECORDS
+        connection.bio_write(datagram)
+        if self.state is DtlsState.CONNECTING:
+            self._advance(connection, now)
+        if self.state is DtlsState.CONNECTED:
+            self._read(connection)
+        if repeated and self.state is DtlsState.CONNECTED and now >= self._answered_at + _ANSWER_PAUSE:
+            self._answered_at = now
+            self._outgoing += self._flight
+
+    def tick(self, now: float) -> None:
+        """To be called when ``next_timeout`` has come; at other times it does nothing."""
+        connection = self._ssl
+        if connection is None or self.state is not DtlsState.CONNECTING:
+            return
+        if now >= self._deadline:
+            self._fail("the handshake took too long")
+            return
+        if self._openssl_at is not None and now >= self._openssl_at:
+            self._handle_timeout(connection, now)
+        if self._resend_at is not None and now >= self._resend_at:
+            self._outgoing += self._flight
+            self._resend_pause = min(2 * self._resend_pause, _SLOWEST_RESEND)
+            self._resend_at = now + self._resend_pause
+
+    def next_timeout(self) -> float | None:
+        """When ``tick`` has something to do, on the clock of ``now``; None for never."""
+        if self.state is not DtlsState.CONNECTING:
+            return None
+        return min(at for at in (self._deadline, self._resend_at, self._openssl_at) if at is not None)
+
+    def send_data(self, data: bytes) -> None:
+        """Encrypt application data (SCTP, RFC 8261). Raises ConnectionError unless connected."""
+        if self._ssl is None or self.state is not DtlsState.CONNECTED:
+            raise ConnectionError(f"DTLS is {self.state}")
+        try:
+            self._ssl.send(data)
+        except SSL.Error as error:
+            self._fail(_reason(error))
+            raise ConnectionError(f"DTLS failed: {self.failure}") from error
+        self._outgoing += _datagrams(self._drain(self._ssl))
+
+    def close(self) -> None:
+        """Say goodbye (close_notify, which a lost datagram may swallow) and forget the keys. Idempotent."""
+        if self.state.is_final:
+            return
+        if self._ssl is not None:
+            self._say_goodbye(self._ssl)
+        self._end(DtlsState.CLOSED)
+
+    def take_outgoing(self) -> list[bytes]:
+        """The datagrams to be sent since the last call."""
+        outgoing, self._outgoing = self._outgoing, []
+        return outgoing
+
+    def take_data(self) -> list[bytes]:
+        """The application data received since the last call."""
+        data, self._data = self._data, []
+        return data
+
+    def _advance(self, connection: SSL.Connection, now: float) -> None:
+        """Go on with the handshake, as far as what was received allows."""
+        failure = ""
+        try:
+            connection.do_handshake()
+        except SSL.WantReadError:
+            connected = False
+        except SSL.Error as error:
+            connected, failure = False, _reason(error)
+        else:
+            connected = True
+        flight = _datagrams(self._drain(connection))
+        if failure:
+            self._outgoing += flight  # the alert that says so
+            self._fail(failure)
+            return
+        if flight:
+            self._flight = flight
+            self._outgoing += flight
+            self._resend_pause = _FIRST_RESEND
+            self._resend_at = now + self._resend_pause
+        if connected:
+            self._check_peer(connection)
+        self._follow_openssl(connection, now)
+
+    def _check_peer(self, connection: SSL.Connection) -> None:
+        """Nobody gets or gives keys but the one that the signalled fingerprint names (RFC 8827 §6.5)."""
+        peer = connection.get_peer_certificate(as_cryptography=True)
+        der = peer.public_bytes(serialization.Encoding.DER) if peer is not None else b""
+        if not der or not certificate_matches(der, self._fingerprints):
+            self._say_goodbye(connection)
+            self._fail("the peer's certificate is not the one in its description")
+            return
+        profile = profile_named(connection.get_selected_srtp_profile().decode("ascii", "replace"))
+        if profile is not None:
+            keying = connection.export_keying_material(b"EXTRACTOR-dtls_srtp", profile.keying_length)
+            self.srtp = SrtpSession.from_keying(profile, keying, client=self.client)
+        self.state = DtlsState.CONNECTED
+        self._resend_at = None
+        if self.client:
+            self._flight = []  # the last flight is the server's, and only the last one may be asked for again
+
+    def _handle_timeout(self, connection: SSL.Connection, now: float) -> None:
+        # OpenSSL asks its own clock, and may find that it is too early: then nothing comes out.
+        try:
+            connection.DTLSv1_handle_timeout()
+        except SSL.Error as error:
+            self._fail(_reason(error))
+            return
+        flight = _datagrams(self._drain(connection))
+        if flight:
+            self._flight = flight
+            self._outgoing += flight
+            if self._resend_at is not None:
+                self._resend_at = now + self._resend_pause
+        self._follow_openssl(connection, now)
+
+    def _follow_openssl(self, connection: SSL.Connection, now: float) -> None:
+        remaining = connection.DTLSv1_get_timeout() if self.state is DtlsState.CONNECTING else None
+        # Never at once again, so that a clock that runs apart from OpenSSL's makes no busy loop.
+        self._openssl_at = now + max(remaining, 0.01) if remaining is not None else None
+
+    def _read(self, connection: SSL.Connection) -> None:
+        """Take the application data out of what was received."""
+        while True:
+            try:
+                data = connection.recv(_MAX_RECEIVED)
+            except SSL.WantReadError:
+                break
+            except SSL.ZeroReturnError:
+                self._say_goodbye(connection)
+                self._end(DtlsState.CLOSED)
+                return
+            except SSL.Error as error:
+                self._fail(_reason(error))
+                return
+            if len(self._data) < _MAX_WAITING:
+                self._data.append(data)
+        # What OpenSSL answers by itself: its last flight again, a refusal to negotiate anew.
+        self._outgoing += _datagrams(self._drain(connection))
+
+    def _say_goodbye(self, connection: SSL.Connection) -> None:
+        try:
+            connection.shutdown()
+        except SSL.Error:
+            return  # nothing to say before there are keys
+        self._outgoing += _datagrams(self._drain(connection))
+
+    def _drain(self, connection: SSL.Connection) -> bytes:
+        drained = []
+        for part in iter(partial(_read_bio, connection.bio_read), b""):
+            drained.append(part)
+        return b"".join(drained)
+
+    def _fail(self, why: str) -> None:
+        self.failure = why
+        self._end(DtlsState.FAILED)
+
+    def _end(self, state: DtlsState) -> None:
+        self.state = state
+        self.srtp = None
+        self._ssl = None
+        self._flight = []
+        self._resend_at = self._openssl_at = None
+
+
+_contexts: WeakKeyDictionary[Certificate, SSL.Context] = WeakKeyDictionary()
+
+
+def _context(certificate: Certificate) -> SSL.Context:
+    """What all sessions under one certificate have in common, made once."""
+    context = _contexts.get(certificate)
+    if context is None:
+        context = SSL.Context(SSL.DTLS_METHOD)
+        context.set_min_proto_version(_DTLS_1_2)
+        context.set_max_proto_version(_DTLS_1_2)
+        context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_QUERY_MTU | SSL.OP_NO_RENEGOTIATION)
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.set_cipher_list(_CIPHERS.encode())
+        context.set_tlsext_use_srtp(":".join(profile.name for profile in PROFILES).encode())
+        # Any certificate, but there must be one: who it is, the fingerprint tells, once the handshake is done.
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _any_certificate)
+        context.use_certificate(certificate.certificate)
+        context.use_privatekey(certificate.key)
+        _contexts[certificate] = context
+    return context
+
+
+def _any_certificate(*_: object) -> bool:
+    return True
+
+
+def _read_bio(bio_read: Callable[[int], bytes]) -> bytes:
+    try:
+        return bio_read(_MAX_RECEIVED)
+    except SSL.WantReadError:
+        return b""
+
+
+def _datagrams(stream: bytes) -> list[bytes]:
+    """OpenSSL's memory is a stream of records; as many go into a datagram as fit, in their order."""
+    datagrams: list[bytes] = []
+    for record in _records(stream):
+        if datagrams and len(datagrams[-1]) + len(record) <= _MTU:
+            datagrams[-1] += record
+        else:
+            datagrams.append(record)
+    return datagrams
+
+
+def _records(stream: bytes) -> Iterator[bytes]:
+    """Cut at the lengths in the headers (RFC 6347 §4.1)."""
+    position = 0
+    while position < len(stream):
+        end = position + _RECORD_HEADER + int.from_bytes(stream[position + 11 : position + 13])
+        yield stream[position:end]
+        position = end
+
+
+def _reason(error: SSL.Error) -> str:
+    """OpenSSL's own words, without the names of its functions."""
+    details = error.args[0] if error.args else None
+    if isinstance(details, list) and details:
+        return str(details[-1][-1])
+    return str(error) or type(error).__name__
