@@ -55,10 +55,6 @@ class PendingQueue:
         self._messages = kept
         return gone
 
-    def next_expiry(self) -> float | None:
-        """When the next message expires, or None when nothing waits. A TTL may have changed in between."""
-        return min((message.expires_at for message in self._messages), default=None)
-
     def take(self, now: float) -> list[bytes]:
         """All frames that are still worth sending, in order; the queue is empty then."""
         frames = [message.frame for message in self._messages if message.expires_at > now]

@@ -26,7 +26,6 @@ from ...errors import (
     ConfigError,
     ResourceInUse,
     ResourceNotFound,
-    SightlineError,
     TagsPerResourceExceeded,
     VersionMismatch,
 )
@@ -76,7 +75,7 @@ class SqliteStore:
         try:
             self._database = _open(directory / "sightline.db")
             self._load()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             os.close(self._lock)
             raise ConfigError(f"The database in {directory} cannot be used: {error}.") from error
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
@@ -274,7 +273,8 @@ class SqliteStore:
                 try:
                     write.apply(self._database)
                     outcomes.append((write, None))
-                except (SightlineError, sqlite3.Error) as error:
+                except Exception as error:
+                    # Whatever it is, this one write has failed: the thread has to go on, or nobody ever writes again.
                     self._database.execute("ROLLBACK TO one")
                     outcomes.append((write, error))
                 self._database.execute("RELEASE one")
