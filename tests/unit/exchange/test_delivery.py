@@ -119,6 +119,18 @@ class TestAnAbsentPeer:
         room.later(10)
         assert room.master().received() == ["long"]
 
+    def test_of_what_waits_only_the_old_goes(self) -> None:
+        room = Room(ttl=60)
+        viewer = room.viewer()
+        for text in ("old", "older"):
+            room.say(viewer, text)
+        room.now += 30
+        room.say(viewer, "young")
+        room.leave(viewer)
+        room.later(31)
+        assert room.exchange.stats.expired == 2
+        assert room.master().received() == ["young"]
+
     def test_a_new_ttl_of_a_channel_without_sockets_is_nothing_to_the_exchange(self) -> None:
         room = Room()
         room.exchange.set_ttl(ARN, 5)
