@@ -119,6 +119,15 @@ class TestAnAbsentPeer:
         room.later(10)
         assert room.master().received() == ["long"]
 
+    def test_the_ttl_is_that_of_the_latest_connection(self) -> None:
+        room = Room(ttl=60)
+        viewer = room.viewer()
+        room.ttl = 5
+        room.viewer("v2")
+        room.say(viewer, "hello")
+        room.later(6)
+        assert room.master().received() == []
+
     def test_of_what_waits_only_the_old_goes(self) -> None:
         room = Room(ttl=60)
         viewer = room.viewer()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sightline.exchange import ExchangeLimits
+from sightline.timers import Timers
 from sightline.wire.close_codes import CloseCode
 
 from .room import Client, Room
@@ -98,6 +99,15 @@ def test_at_the_end_of_its_mute_the_loser_is_closed() -> None:
     room.live(1)
     assert loser.codes == [CloseCode.REPLACED]
     assert loser.drops == []
+
+
+def test_a_short_mute_ends_in_time() -> None:
+    room = Room(timers=Timers(mute=5))
+    loser = fight(room, 3)[2]
+    room.live(4.9)
+    assert loser.closes == []
+    room.live(0.2)
+    assert loser.codes == [CloseCode.REPLACED]
 
 
 def test_when_the_winner_leaves_the_newest_loser_is_closed_so_that_it_comes_back() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -67,9 +70,7 @@ def check(directory: Path, acknowledged: set[str]) -> None:
             assert channel is not None, f"{name} was lost"
             assert "done" in channel.tags or not tagged, f"the tag of {name} was lost"
             assert channel.tags["n"] == str(channel.created_ms)
-        assert store._database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     finally:
-        store._queue.put(None)
-        store._thread.join()
-        store._database.close()
-        os.close(store._lock)
+        asyncio.run(store.aclose())
+    with contextlib.closing(sqlite3.connect(directory / "sightline.db")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)

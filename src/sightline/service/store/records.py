@@ -71,7 +71,12 @@ _SHARED = (
 ROLE_ACTIONS: dict[KeyRole, tuple[str, ...]] = {
     KeyRole.ADMIN: ("kinesisvideo:*", "sightline:*"),
     # The C SDK's master creates its channel when it is not there (KVS.md §2.5).
-    KeyRole.MASTER: (*_SHARED, "kinesisvideo:CreateSignalingChannel", "kinesisvideo:ConnectAsMaster"),
+    KeyRole.MASTER: (
+        *_SHARED,
+        "kinesisvideo:CreateSignalingChannel",
+        "kinesisvideo:ConnectAsMaster",
+        "sightline:ListViewers",
+    ),
     KeyRole.VIEWER: (*_SHARED, "kinesisvideo:ConnectAsViewer", "kinesisvideo:SendAlexaOfferToMaster"),
 }
 
