@@ -1,0 +1,246 @@
+"""One viewer's RTP stream in one section: its own header and protection around payloads that all viewers share."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+import msgspec
+
+from .clock import LiveClock, ntp_time
+from .history import History
+from .packetize import Packets
+from .rtcp import ReportBlock, SenderReport
+
+__all__ = ["OutgoingStream", "Protect", "Rtx", "StreamCounters", "StreamSettings"]
+
+Protect = Callable[[bytes], bytes]
+"""Makes an SRTP packet of an RTP packet. Must allow a byte-identical packet to be protected again
+(``allow_repeat_tx``, window of 2048), which is how packets are repeated where RTX was not negotiated."""
+
+_pack = struct.Struct("!BBHII").pack
+_EXTENDED = 0x90
+_PLAIN = 0x80
+_MARKER = 0x80
+
+_NACKS_AT_ONCE = 512
+"""Sequence numbers of one NACK that are looked at."""
+
+_CREDIT = 512.0
+"""Packets that may be sent again beyond ``_EARNED``: a large keyframe that was lost as a whole."""
+
+_EARNED = 0.5
+"""Packets that may be sent again for each one that is sent: a viewer that asks for everything gets half of it."""
+
+_MIN_REPEAT, _MAX_REPEAT = 0.01, 0.3
+"""Bounds of the seconds between two repeats of a packet, which are the round trip: no repeat can have helped before."""
+
+_UNKNOWN_RTT = 0.05
+
+_REPORTS_KEPT = 32
+
+
+class Rtx(msgspec.Struct, frozen=True):
+    """The stream of retransmissions that was negotiated beside (RFC 4588)."""
+
+    ssrc: int
+    payload_type: int
+
+
+class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What was negotiated. ``mid`` goes into each packet when the viewer knows the extension's id (RFC 9143 §15)."""
+
+    ssrc: int
+    payload_type: int
+    clock_rate: int
+    rtx: Rtx | None = None
+    mid: str = ""
+    mid_extension: int | None = None
+
+
+class StreamCounters(msgspec.Struct):
+    """What became of everything; ``octets`` are payloads, without headers (RFC 3550 §6.4.1)."""
+
+    packets: int = 0
+    octets: int = 0
+    frames: int = 0
+    keyframes: int = 0
+    frames_dropped: int = 0
+    """Left out by us for this viewer, without those before its first keyframe."""
+    repeated_packets: int = 0
+    repeated_octets: int = 0
+    repeats_refused: int = 0
+    """Asked for but no longer held, or over a limit."""
+    nacks: int = 0
+    keyframe_requests: int = 0
+    """PLI and FIR."""
+
+
+class OutgoingStream:
+    """Numbers, headers, history and reports. Does no input or output and keeps no clock."""
+
+    def __init__(
+        self,
+        settings: StreamSettings,
+        *,
+        protect: Protect,
+        sequence: int,
+        timestamp_offset: int,
+        rtx_sequence: int = 0,
+    ) -> None:
+        """``sequence``: the first number, random below 2^15, so that a loss at the start cannot hide a wrap.
+
+        ``timestamp_offset`` is random, of 32 bits (RFC 3550 §5.1).
+        """
+        self.settings = settings
+        self.counters = StreamCounters()
+        self.waits_for_keyframe = True
+        self.rtt: float | None = None
+        self.last_block: ReportBlock | None = None
+        self._protect = protect
+        self._next = sequence
+        self._offset = timestamp_offset
+        self._rtx_sequence = rtx_sequence
+        self._first, self._extension = _extension(settings)
+        self._history = History()
+        self._wire_timestamp = 0
+        self._ticks: int | None = None
+        self._built_at = 0.0
+        self._begun = False
+        self._credit = _CREDIT
+        self._repeated: dict[int, float] = {}
+        self._reports: dict[int, float] = {}
+
+    @property
+    def next_sequence(self) -> int:
+        """The 16-bit number of the packet that is built next."""
+        return self._next & 0xFFFF
+
+    def accepts(self, packets: Packets) -> bool:
+        """Whether the unit is sent to this viewer: after a start or a loss, nothing before the next keyframe is."""
+        if self.waits_for_keyframe:
+            if not packets.keyframe:
+                self.counters.frames_dropped += self._begun
+                return False
+            self.waits_for_keyframe = False
+            self._begun = True
+        return True
+
+    def drop_to_keyframe(self, frames: int = 0) -> None:
+        """Send no unit before the next keyframe; ``frames``: accepted ones that will not be sent either."""
+        self.waits_for_keyframe = True
+        self.counters.frames_dropped += frames
+
+    def build(
+        self, packets: Packets, now: float, *, start: int = 0, stop: int | None = None, timestamp: int | None = None
+    ) -> list[bytes]:
+        """Protected packets with the payloads ``start`` to ``stop``; a unit's parts are built one after the other.
+
+        ``timestamp``: another one than the unit's, in the feed's ticks. On the wire timestamps always grow.
+        """
+        payloads = packets.payloads
+        if start == 0:
+            self._begin(packets, now, packets.timestamp if timestamp is None else timestamp)
+        last = len(payloads) - 1
+        if stop is None or stop > last:
+            stop = last + 1
+        sequence, wire = self._next, self._wire_timestamp
+        ssrc, kind = self.settings.ssrc, self.settings.payload_type
+        first, extension, protect, pack = self._first, self._extension, self._protect, _pack
+        finish = packets.marker and stop > last
+        run = payloads[start : last if finish else stop]
+        built = [
+            protect(pack(first, kind, number & 0xFFFF, wire, ssrc) + extension + payload)
+            for number, payload in enumerate(run, sequence)
+        ]
+        sequence += len(run)
+        if finish:
+            header = pack(first, kind | _MARKER, sequence & 0xFFFF, wire, ssrc)
+            built.append(protect(header + extension + payloads[last]))
+            sequence += 1
+        self._next = sequence
+        counters = self.counters
+        counters.packets += len(built)
+        if start == 0 and stop > last:
+            counters.octets += packets.octets
+        else:
+            counters.octets += sum(map(len, payloads[start:stop]))
+        self._credit = min(_CREDIT, self._credit + _EARNED * len(built))
+        return built
+
+    def retransmit(self, sequences: Iterable[int], now: float) -> list[bytes]:
+        """What a NACK asks for and may have, protected: as RTX, or byte for byte as it was sent at first."""
+        self.counters.nacks += 1
+        pause = min(_MAX_REPEAT, max(_MIN_REPEAT, _UNKNOWN_RTT if self.rtt is None else self.rtt))
+        if len(self._repeated) > 1024:
+            self._repeated = {number: at for number, at in self._repeated.items() if now - at < _MAX_REPEAT}
+        built = []
+        for short in islice(sequences, _NACKS_AT_ONCE):
+            sequence = self._next - (self._next - short & 0xFFFF)
+            found = self._history.find(sequence) if sequence < self._next else None
+            if found is None or self._credit < 1 or now - self._repeated.get(sequence, -1e9) < pause:
+                self.counters.repeats_refused += 1
+                continue
+            self._repeated[sequence] = now
+            self._credit -= 1
+            packet = self._repeat(sequence, *found)
+            self.counters.repeated_octets += len(packet)
+            built.append(packet)
+        self.counters.repeated_packets += len(built)
+        return built
+
+    def sender_report(self, clock: LiveClock, now: float, wall: float) -> SenderReport | None:
+        """The report of what was sent; None before the first packet. ``wall``: seconds since 1970 at ``now``."""
+        ticks = clock.at(now)
+        if ticks is None or self._ticks is None:
+            return None
+        ntp = ntp_time(wall)
+        self._reports[ntp >> 16 & 0xFFFFFFFF] = now
+        if len(self._reports) > _REPORTS_KEPT:
+            del self._reports[next(iter(self._reports))]
+        timestamp = ticks + self._offset & 0xFFFFFFFF
+        return SenderReport(self.settings.ssrc, ntp, timestamp, self.counters.packets, self.counters.octets)
+
+    def receive_block(self, block: ReportBlock, now: float) -> None:
+        """A receiver's report on this stream: keeps it, and measures the round trip (RFC 3550 §6.4.1)."""
+        self.last_block = block
+        sent = self._reports.get(block.last_report)
+        if sent is not None:
+            # By our own steady clock, so that a step of the wall clock does no harm.
+            self.rtt = max(0.0, now - sent - block.delay / 65536)
+
+    def _begin(self, packets: Packets, now: float, ticks: int) -> None:
+        rate = self.settings.clock_rate
+        if self._ticks is not None and ticks <= self._ticks:
+            if ticks < self._ticks - rate:
+                # The source began a new timeline: go on as if it were the old one.
+                self._offset += self._ticks + max(1, round((now - self._built_at) * rate)) - ticks
+            else:
+                ticks = self._ticks + 1
+        self._ticks, self._built_at = ticks, now
+        self._wire_timestamp = ticks + self._offset & 0xFFFFFFFF
+        self._history.add(self._next, self._wire_timestamp, packets, now)
+        self.counters.frames += 1
+        self.counters.keyframes += packets.keyframe
+
+    def _repeat(self, sequence: int, timestamp: int, marker: bool, payload: bytes) -> bytes:
+        bit = _MARKER if marker else 0
+        rtx = self.settings.rtx
+        if rtx is None:
+            kind = self.settings.payload_type | bit
+            header = _pack(self._first, kind, sequence & 0xFFFF, timestamp, self.settings.ssrc)
+            return self._protect(header + self._extension + payload)
+        header = _pack(self._first, rtx.payload_type | bit, self._rtx_sequence, timestamp, rtx.ssrc)
+        self._rtx_sequence = self._rtx_sequence + 1 & 0xFFFF
+        return self._protect(header + self._extension + (sequence & 0xFFFF).to_bytes(2, "big") + payload)
+
+
+def _extension(settings: StreamSettings) -> tuple[int, bytes]:
+    """The first byte of a header, and what follows the header (RFC 8285 §4.2)."""
+    mid, number = settings.mid.encode(), settings.mid_extension
+    if number is None or not 1 <= number <= 14 or not 1 <= len(mid) <= 16:
+        return _PLAIN, b""
+    element = bytes((number << 4 | len(mid) - 1,)) + mid
+    element += bytes(-len(element) % 4)
+    return _EXTENDED, struct.pack("!HH", 0xBEDE, len(element) // 4) + element
