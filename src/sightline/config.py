@@ -20,6 +20,11 @@ from .errors import ConfigError
 __all__ = ["SETTINGS", "Setting", "Settings", "TurnServer", "data_dir_from", "load_settings"]
 
 
+_PUBLIC_URL: Final = re.compile(
+    r"https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
+)
+
+
 class TurnServer(msgspec.Struct, frozen=True):
     """External TURN servers that share one secret (coturn's ``use-auth-secret``)."""
 
@@ -109,9 +114,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def data_dir_from(environment: Mapping[str, str]) -> Path:
     """The data directory: ``SIGHTLINE_DATA_DIR``, else the place where the XDG rules put a user's state."""
     if named := environment.get("SIGHTLINE_DATA_DIR"):
-        return Path(named).expanduser()
-    base = environment.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
-    return Path(base) / "sightline"
+        return _path(named, "SIGHTLINE_DATA_DIR")
+    return _path(environment.get("XDG_STATE_HOME") or "~/.local/state", "XDG_STATE_HOME") / "sightline"
 
 
 def load_settings(
@@ -126,7 +130,7 @@ def load_settings(
     """
     environment = os.environ if environment is None else environment
     if config_file is None and environment.get("SIGHTLINE_CONFIG"):
-        config_file = Path(environment["SIGHTLINE_CONFIG"]).expanduser()
+        config_file = _path(environment["SIGHTLINE_CONFIG"], "SIGHTLINE_CONFIG")
     from_file = _read_file(config_file) if config_file else {}
     values: dict[str, object] = {"data_dir": data_dir_from(environment)}
     for setting in SETTINGS:
@@ -175,7 +179,7 @@ def _convert(setting: Setting, value: object, where: str) -> object:
         case "seconds":
             try:
                 seconds = float(cast(str, value))
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise ConfigError(f"{where} must be a number of seconds; it is {value!r}.") from None
             if not 0 <= seconds <= 1e9:
                 raise ConfigError(f"{where} must be 0 or more; it is {value!r}.")
@@ -184,16 +188,22 @@ def _convert(setting: Setting, value: object, where: str) -> object:
             parts = value if isinstance(value, list) else str(value).split(",")
             return tuple(str(part).strip() for part in parts if str(part).strip())
         case "path":
-            return Path(str(value)).expanduser()
+            return _path(str(value), where)
         case _:
             return str(value)
 
 
 def _number(value: object, where: str) -> int:
+    if re.fullmatch(r"-?[0-9]{1,18}", str(value)) is None:
+        raise ConfigError(f"{where} must be a whole number; it is {value!r}.")
+    return int(cast(str, value))
+
+
+def _path(text: str, where: str) -> Path:
     try:
-        return int(cast(str, value))
-    except (TypeError, ValueError):
-        raise ConfigError(f"{where} must be a whole number; it is {value!r}.") from None
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"{where} is {text!r}, and there is no such home directory.") from None
 
 
 def _turn_servers(tables: object, config_file: Path | None) -> tuple[TurnServer, ...]:
@@ -214,7 +224,7 @@ def _turn_servers(tables: object, config_file: Path | None) -> tuple[TurnServer,
 
 
 def _check(settings: Settings) -> None:
-    if not re.fullmatch(r"\d{12}", settings.account_id):
+    if not re.fullmatch(r"[0-9]{12}", settings.account_id):
         raise ConfigError(f"SIGHTLINE_ACCOUNT_ID must have 12 digits; it is {settings.account_id!r}.")
     if not re.fullmatch(r"[a-z0-9-]{1,32}", settings.region):
         raise ConfigError(f"SIGHTLINE_REGION must be like us-west-2; it is {settings.region!r}.")
@@ -228,7 +238,7 @@ def _check(settings: Settings) -> None:
         raise ConfigError(f"SIGHTLINE_TLS must be auto or off; it is {settings.tls!r}.")
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise ConfigError("--tls-cert and --tls-key must be given together.")
-    if settings.public_url and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", settings.public_url):
+    if settings.public_url and not _PUBLIC_URL.fullmatch(settings.public_url):
         raise ConfigError(f"SIGHTLINE_PUBLIC_URL must be like https://cam.example; it is {settings.public_url!r}.")
     if settings.log_format not in ("text", "json"):
         raise ConfigError(f"SIGHTLINE_LOG_FORMAT must be text or json; it is {settings.log_format!r}.")

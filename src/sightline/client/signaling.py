@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
+from urllib.parse import unquote
 
 import aiohttp
 import msgspec
@@ -251,7 +252,8 @@ async def _connect(http: aiohttp.ClientSession, session: SignalingSession) -> ai
                 timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_LIMIT),
             )
     except aiohttp.WSServerHandshakeError as error:
-        message = f"The service refused the signaling socket (HTTP {error.status})."
+        reason = unquote(error.headers.get("x-sightline-reason", "")) if error.headers else ""
+        message = f"The service refused the signaling socket (HTTP {error.status}). {reason}".rstrip()
         if error.status in (401, 403, 404):
             raise ServiceRefused(message, status=error.status) from error
         raise ServiceUnreachable(message) from error

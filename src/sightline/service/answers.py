@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import msgspec
 from aiohttp import http_writer, web
@@ -46,7 +47,11 @@ def kvs_error(error: KvsError, *, upgrade: bool = False, cors: bool = True) -> w
     """An error by header and by body, because clients look in either place. A refused upgrade says 403, not 401."""
     name = error.code if isinstance(error, SignatureRejected) else error.kvs_name
     status = 403 if upgrade and error.http_status == 401 else error.http_status
-    return failure(name, error.message, status=status, cors=cors)
+    answer = failure(name, error.message, status=status, cors=cors)
+    if upgrade:
+        # A WebSocket client seldom shows the body of a refusal; headers it has.
+        answer.headers["x-sightline-reason"] = quote(error.message[:500], safe=" !'()*,-./:;=?@_~")
+    return answer
 
 
 def failure(name: str, message: str, *, status: int, cors: bool = True) -> web.Response:
