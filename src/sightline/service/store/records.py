@@ -64,6 +64,7 @@ class KeyState(StrEnum):
 
 _SHARED = (
     "kinesisvideo:DescribeSignalingChannel",
+    "kinesisvideo:ListTagsForResource",
     "kinesisvideo:DescribeMediaStorageConfiguration",
     "kinesisvideo:GetSignalingChannelEndpoint",
     "kinesisvideo:GetIceServerConfig",
