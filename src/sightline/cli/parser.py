@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .. import __version__
-from . import channel, credentials, demo, env, link, master, serve
+from . import channel, credentials, demo, env, link, master, serve, viewers
 
 __all__ = ["build_parser"]
 
@@ -15,6 +15,7 @@ examples:
   sightline demo --lan               the same for phones and others in your network
   sightline serve                    the service alone
   sightline master porch --source test     a camera on channel porch
+  sightline viewers porch            who watches it now
   sightline link porch               a link for somebody to watch it, as text and QR code
 
 Commands talk to --endpoint, SIGHTLINE_ENDPOINT, AWS_ENDPOINT_URL_KINESIS_VIDEO or http://localhost:8080, and to
@@ -31,6 +32,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sightline {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, demo, master, link, channel, credentials, env):
+    for command in (serve, demo, master, viewers, link, channel, credentials, env):
         command.register(commands)
     return parser

@@ -1,4 +1,4 @@
-"""What only a Sightline has: signing keys with roles, and links to pages (``/sightline/v1/…``, SigV4-signed)."""
+"""What only a Sightline has: keys with roles, links to pages, who watches (``/sightline/v1/…``, SigV4-signed)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Self, TypeVar
 import msgspec
 
 from ..errors import ConfigError
+from ..wire.extras import ViewerPresence
 from .api import KvsApi
 from .refusals import NotAService
 from .target import Target, find_target
 from .worker import Worker
 
-__all__ = ["Admin", "Link", "LinkInfo", "NewKey", "SigningKey"]
+__all__ = ["Admin", "ChannelViewers", "Link", "LinkInfo", "NewKey", "SigningKey"]
 
 T = TypeVar("T")
 
@@ -68,6 +69,18 @@ class LinkInfo(msgspec.Struct, frozen=True, rename="camel"):
     role: str
     expires_at: float
     state: str = ""
+
+
+class ChannelViewers(msgspec.Struct, frozen=True, rename="camel"):
+    """Who watches a channel, as its master reported it last."""
+
+    channel: str
+    master_connected: bool
+    reported_at: float | None = None
+    """Epoch seconds by the service's clock; None when there is no master, or one that reports nothing (not ours)."""
+    total: int = 0
+    """How many there are; over about 300 not all of them are listed."""
+    viewers: tuple[ViewerPresence, ...] = ()
 
 
 class _Keys(msgspec.Struct):
@@ -138,6 +151,11 @@ class Admin:
     async def revoke_link(self, link_id: str) -> int:
         """Ends a link; the number of its sockets that are closed."""
         return (await self._post("links/revoke", {"linkId": link_id}, _Revoked)).closed_sockets
+
+    async def viewers(self, channel: str) -> ChannelViewers:
+        """Who watches the channel (name or ARN). Not for administrators only: the channel's master and viewers may
+        ask too, and viewers learn no addresses."""
+        return await self._post("viewers", {"channel": channel}, ChannelViewers)
 
     async def _post(self, path: str, body: Mapping[str, object], answer: type[T]) -> T:
         def post() -> T:

@@ -3,6 +3,7 @@
 from .connection import Close, Connection, Drop, Muted, Output, Ping, Role, Send
 from .exchange import Exchange, ExchangeLimits, ExchangeStats
 from .failures import FailureLimiter
+from .presence import PresenceBoard, Report
 
 __all__ = [
     "Close",
@@ -15,6 +16,8 @@ __all__ = [
     "Muted",
     "Output",
     "Ping",
+    "PresenceBoard",
+    "Report",
     "Role",
     "Send",
 ]

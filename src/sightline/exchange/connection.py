@@ -27,6 +27,7 @@ class Connection:
         "check_due",
         "client_id",
         "closed",
+        "extras",
         "last_active",
         "last_seen",
         "muted_until",
@@ -48,6 +49,7 @@ class Connection:
         *,
         access_key_id: str = "",
         obeys_go_away: bool = False,
+        extras: bool = False,
         now: float,
         shell: object = None,
     ) -> None:
@@ -58,6 +60,8 @@ class Connection:
         self.access_key_id = access_key_id
         self.obeys_go_away = obeys_go_away
         """It asked for extras, or is the C SDK: others ignore GO_AWAY or crash on it (KVS.md §5.3)."""
+        self.extras = extras
+        """It asked for what ``wire.extras`` has."""
         self.shell = shell
         self.opened_at = self.last_seen = self.last_active = now
         self.muted_until = 0.0

@@ -16,6 +16,7 @@ import msgspec
 from ..errors import ClientLimitExceeded, InvalidArgument, KvsError, MalformedMessage
 from ..timers import DEFAULT_TIMERS, Timers
 from ..wire.close_codes import CloseCode
+from ..wire.extras import Extra, SocketState, viewer_socket_payload
 from ..wire.ids import is_name
 from ..wire.messages import ClientMessage, MessageType, Status, encode_go_away, encode_relayed, encode_status
 from ..wire.payload import MAX_PAYLOAD, normalise_payload
@@ -27,6 +28,8 @@ __all__ = ["Exchange", "ExchangeLimits", "ExchangeStats"]
 _MASTER = ""
 """The id under which a channel's master stands; a viewer's is never empty."""
 _ACTIONS = frozenset((MessageType.SDP_OFFER.value, MessageType.SDP_ANSWER.value, MessageType.ICE_CANDIDATE.value))
+_EXTRA_ACTION = {Role.MASTER: Extra.NOTICE.value, Role.VIEWER: Extra.FAREWELL.value}
+"""What a client with extras may send to one that has them too."""
 
 
 class ExchangeLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +114,11 @@ class Exchange:
         channel = self._channels.get(channel_arn)
         return channel is not None and _MASTER in channel.members
 
+    def master(self, channel_arn: str) -> Connection | None:
+        """The channel's master, if it is connected now."""
+        channel = self._channels.get(channel_arn)
+        return channel.members.get(_MASTER) if channel is not None else None
+
     def check_admission(self, channel_arn: str, role: Role, client_id: str) -> None:
         """Raise ClientLimitExceeded when the channel is full. A viewer that replaces itself always fits."""
         channel = self._channels.get(channel_arn)
@@ -142,6 +150,7 @@ class Exchange:
         channel.members[key] = connection
         self._connections += 1
         self._schedule_check(connection)
+        outputs += _sockets_told(channel, connection)
         if (queue := channel.pending.pop(key, None)) is not None:
             waiting = len(queue)
             frames = queue.take(now)
@@ -161,6 +170,8 @@ class Exchange:
         outputs: list[Output] = []
         if channel.members.get(key) is connection:
             del channel.members[key]
+            if connection.role is Role.VIEWER:
+                outputs += _socket_told(channel, connection, SocketState(open=False))
             if losers := channel.muted.get(key):
                 # Its rival left. Closed, the newest loser comes back and is heard again.
                 outputs.append(Close(losers[-1], CloseCode.REPLACED, "the other connection of this id has left"))
@@ -208,7 +219,8 @@ class Exchange:
             self._take_token(sender, channel, now)
             if sender.muted_until:
                 raise InvalidArgument("Another connection of this client id has taken over; this one is not heard.")
-            if message.action not in _ACTIONS:
+            is_extra = sender.extras and message.action == _EXTRA_ACTION[sender.role]
+            if message.action not in _ACTIONS and not is_extra:
                 raise InvalidArgument(
                     f"The action {message.action[:40]!r} is not one of {', '.join(sorted(_ACTIONS))}."
                 )
@@ -233,7 +245,11 @@ class Exchange:
                         else "recipientClientId must have 1 to 256 characters of A-Z a-z 0-9 _ . -"
                     )
             frame = encode_relayed(message.action, payload, sender.client_id)
-            if (peer := channel.members.get(recipient)) is not None:
+            peer = channel.members.get(recipient)
+            if is_extra and (peer is None or not peer.extras):
+                # Of no use to anybody but who is there now and understands it.
+                raise InvalidArgument(f"The recipient is not connected, or takes no {message.action}.")
+            if peer is not None:
                 self.stats.relayed += 1
                 return [Send(peer, frame)]
             self._keep(channel, recipient, PendingMessage(sender.client_id, message.action, frame, now + channel.ttl))
@@ -391,3 +407,22 @@ class Exchange:
         for connection in polite:
             outputs.append(Close(connection, CloseCode.GOING_AWAY, "the service is stopping", spread))
         return outputs
+
+
+def _sockets_told(channel: _Channel, connection: Connection) -> list[Output]:
+    """Whose sockets are open, for a master that came; or that this viewer's is, for the master that is there."""
+    if connection.role is Role.VIEWER:
+        return _socket_told(channel, connection, SocketState(open=True, extras=connection.extras))
+    viewers = [member for key, member in channel.members.items() if key != _MASTER]
+    return [
+        output
+        for viewer in viewers
+        for output in _socket_told(channel, viewer, SocketState(open=True, extras=viewer.extras))
+    ]
+
+
+def _socket_told(channel: _Channel, viewer: Connection, state: SocketState) -> list[Output]:
+    master = channel.members.get(_MASTER)
+    if master is None or not master.extras:
+        return []
+    return [Send(master, encode_relayed(Extra.VIEWER.value, viewer_socket_payload(state), viewer.client_id))]

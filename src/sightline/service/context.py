@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from ..config import Settings
-from ..exchange import Exchange, ExchangeLimits, FailureLimiter
+from ..exchange import Exchange, ExchangeLimits, FailureLimiter, PresenceBoard
 from ..timers import Timers
 from .store import ROLE_ACTIONS, Grant, Key, KeyKind, KeyRole, Store
 from .stun import StunResponder
@@ -39,6 +39,7 @@ class Context:
             limits=ExchangeLimits(max_viewers=settings.max_viewers, message_rate=float(settings.message_rate)),
             timers=self.timers,
         )
+        self.presence = PresenceBoard(timers=self.timers)
         self.failures = FailureLimiter()
         self.stun = StunResponder()
         self.requests: Counter[tuple[str, int]] = Counter()

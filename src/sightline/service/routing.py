@@ -18,6 +18,7 @@ from .control_plane import call
 from .keys import ADMIN_PATHS, admin_call
 from .metrics import Metrics
 from .pages import SESSION_PATH, is_local, page, session
+from .presence import VIEWERS_PATH, viewers_call
 from .sockets import SOCKET_PATHS, is_upgrade, serve_socket
 
 __all__ = ["Router"]
@@ -83,12 +84,14 @@ class Router:
             if request.method != "POST":
                 return _wrong_method(cors=True)
             return json_answer(await call(context, request, operation, await _body(request)))
-        if path in ADMIN_PATHS or path == SESSION_PATH:
+        if path in ADMIN_PATHS or path in (SESSION_PATH, VIEWERS_PATH):
             if request.method != "POST":
                 return _wrong_method(cors=False)
             body = await _body(request)
             if path == SESSION_PATH:
                 return json_answer(session(context, request, body), cors=False)
+            if path == VIEWERS_PATH:
+                return json_answer(viewers_call(context, request, body), cors=False)
             return json_answer(await admin_call(context, request, path, body), cors=False)
         if request.method not in ("GET", "HEAD"):
             return failure(

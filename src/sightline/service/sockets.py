@@ -19,12 +19,14 @@ from ..errors import (
 from ..exchange import Connection, Role
 from ..wire.arn import ChannelArn
 from ..wire.close_codes import CloseCode
+from ..wire.extras import Extra
 from ..wire.ids import check_client_id
 from ..wire.messages import MAX_FRAME, decode_client_message
 from ..wire.sigv4 import EXTRAS_PARAMETER
 from .auth import authenticate, authorise
 from .context import Context
 from .performing import Socket, log_of, perform
+from .presence import receive_presence
 
 __all__ = ["SOCKET_PATHS", "is_upgrade", "serve_socket"]
 
@@ -79,6 +81,7 @@ async def serve_socket(context: Context, request: web.BaseRequest, path: str) ->
         perform(outputs)
         await _read(context, connection, socket, ws)
     finally:
+        context.presence.forget(connection)
         perform(context.exchange.disconnect(connection))
         log_of(connection).info("%s left (%s)", connection.role.lower(), ws.close_code or "connection lost")
         await socket.aclose()
@@ -98,7 +101,10 @@ async def _read(context: Context, connection: Connection, socket: Socket, ws: we
                 log_of(connection).warning("a frame was ignored: %s", error)
                 perform(exchange.malformed(connection, now))
             else:
-                perform(exchange.message(connection, message, now))
+                if connection.extras and message.action == Extra.PRESENCE:
+                    perform(receive_presence(context, connection, frame.data, now))
+                else:
+                    perform(exchange.message(connection, message, now))
         elif kind is WSMsgType.PING:
             exchange.seen(connection, steady(), active=True)
             socket.pong(frame.data)
@@ -134,12 +140,14 @@ def _admit(context: Context, request: web.BaseRequest, path: str) -> Connection:
     if role is Role.MASTER:
         client_id = ""
     context.exchange.check_admission(arn_text, role, client_id)
+    extras = query.get(EXTRAS_PARAMETER) == "1"
     return Connection(
         arn_text,
         role,
         client_id,
         access_key_id=key.access_key_id,
-        obeys_go_away=query.get(EXTRAS_PARAMETER) == "1" or request.headers.get("User-Agent", "").startswith(_C_SDK),
+        obeys_go_away=extras or request.headers.get("User-Agent", "").startswith(_C_SDK),
+        extras=extras,
         now=context.steady(),
     )
 

@@ -1,0 +1,164 @@
+"""What a Sightline's signaling says beyond KVS, to sockets that asked for it by ``X-Sightline-Extras=1``.
+
+Names hold a slash and small letters, which no action of KVS has, so the two can never be taken for each other; and
+nobody sends any of them to AWS. Four there are:
+
+======================  ===========================  ==========================================================
+``sightline/presence``  master → service             how its viewers are (``Presence``); the latest is kept
+``sightline/viewer``    service → master             a viewer's signaling socket opened or closed
+``sightline/farewell``  viewer → service → master    the viewer leaves for good: its page closes
+``sightline/notice``    master → service → viewer    why it gets no answer: a ``NoticeReason`` and a sentence
+======================  ===========================  ==========================================================
+
+The last three carry JSON in ``messagePayload`` as every message does. A presence report is larger than a payload may
+be, so its members stand in the frame itself.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+from ..errors import MalformedMessage
+from .messages import MAX_FRAME
+from .payload import encode_payload
+
+__all__ = [
+    "Extra",
+    "NoticeReason",
+    "Presence",
+    "SocketState",
+    "ViewerPresence",
+    "decode_presence",
+    "encode_notice",
+    "encode_presence",
+    "farewell_payload",
+    "notice_reason",
+    "viewer_socket_payload",
+    "viewer_socket_state",
+]
+
+
+class Extra(StrEnum):
+    """The messages beyond KVS; the same name as action and as message type."""
+
+    PRESENCE = "sightline/presence"
+    VIEWER = "sightline/viewer"
+    FAREWELL = "sightline/farewell"
+    NOTICE = "sightline/notice"
+
+
+class NoticeReason(StrEnum):
+    """What a master tells a viewer that it does not answer."""
+
+    SESSION_GONE = "session-gone"
+    """The offer restarts a session that the master no longer has: connect anew, with a new peer connection."""
+    VIEWER_LIMIT = "viewer-limit"
+    """As many watch as may: try again later."""
+
+
+class SocketState(msgspec.Struct, frozen=True):
+    """Of a viewer's signaling socket, as its master is told. ``extras``: it asked for them too."""
+
+    open: bool
+    extras: bool = False
+
+
+_ClientId = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9_.\-]{1,256}\Z")]
+_Word = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{0,40}\Z")]
+# Ends up in somebody's terminal: no control characters.
+_Line = Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,200}\Z")]
+_Rate = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+
+
+class ViewerPresence(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A viewer as its master reports it; times in seconds, rates in bits per second."""
+
+    client_id: _ClientId
+    connection_state: Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
+    ice_connection_state: Literal["new", "checking", "connected", "completed", "disconnected", "failed", "closed"]
+    since: Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+    """Epoch seconds by the master's clock."""
+    was_connected: bool = False
+    """Whether it counts as a viewer; else it is still connecting."""
+    reason: _Word = ""
+    candidate_pair: _Line | None = None
+    round_trip_time: Annotated[float, msgspec.Meta(ge=0, le=3600)] | None = None
+    loss: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    bitrate: _Rate | None = None
+    available_bitrate: _Rate | None = None
+
+
+class Presence(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A report: the viewers, and how many there are where not all fit into one frame."""
+
+    viewers: Annotated[tuple[ViewerPresence, ...], msgspec.Meta(max_length=2000)]
+    total: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
+
+class _PresenceFrame(Presence, frozen=True, kw_only=True, rename="camel", tag_field="action", tag=Extra.PRESENCE.value):
+    pass
+
+
+_Content = TypeVar("_Content")
+
+
+class _Notice(msgspec.Struct, frozen=True):
+    reason: str
+    message: str = ""
+
+
+_frame_decoder = msgspec.json.Decoder(_PresenceFrame)
+
+
+def encode_presence(viewers: tuple[ViewerPresence, ...]) -> bytes:
+    """The frame for as many of the viewers as fit."""
+    kept = viewers
+    while True:
+        frame = msgspec.json.encode(_PresenceFrame(viewers=kept, total=len(viewers)))
+        if len(frame) <= MAX_FRAME:
+            return frame
+        kept = kept[: len(kept) * MAX_FRAME // (len(frame) + 1)]
+
+
+def decode_presence(frame: bytes | str) -> Presence:
+    """Read a frame whose action is ``sightline/presence``; raises MalformedMessage."""
+    try:
+        found = _frame_decoder.decode(frame)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise MalformedMessage(f"The presence report is not right: {error}") from error
+    return Presence(viewers=found.viewers, total=found.total)
+
+
+def viewer_socket_payload(state: SocketState) -> str:
+    """The payload of ``sightline/viewer``."""
+    return encode_payload(msgspec.to_builtins(state))
+
+
+def viewer_socket_state(content: dict[str, object]) -> SocketState:
+    """Read it; raises MalformedMessage."""
+    return _converted(content, SocketState)
+
+
+def encode_notice(reason: NoticeReason, message: str) -> str:
+    """The payload of ``sightline/notice``: the reason for programs, a sentence for people."""
+    return encode_payload({"reason": reason.value, "message": message})
+
+
+def notice_reason(content: dict[str, object]) -> str:
+    """The reason in a notice, also one that this version does not know; raises MalformedMessage."""
+    return _converted(content, _Notice).reason
+
+
+def farewell_payload() -> str:
+    """The payload of ``sightline/farewell``: an object without members, since every message has a payload."""
+    return encode_payload({})
+
+
+def _converted(content: dict[str, object], kind: type[_Content]) -> _Content:
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        raise MalformedMessage(f"The message is not right: {error}") from error

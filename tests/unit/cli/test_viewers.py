@@ -1,0 +1,59 @@
+"""`sightline viewers`: for people, for scripts, and while somebody looks on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from tests.unit.cli.conftest import Run
+from tests.unit.client.fake_kvs import FakeKvs
+
+
+def test_viewers_for_people(run: Run, kvs: FakeKvs) -> None:
+    code, out, _ = run("viewers", "porch")
+    header, first, second, more = out.splitlines()
+    assert code == 0
+    assert header.split() == ["VIEWER", "STATE", "SINCE", "ICE", "RTT", "LOSS", "BITRATE", "PATH"]
+    assert first.startswith("viewer-1  connected")
+    assert "20 ms" in first
+    assert "1.5%" in first
+    assert "1.82 Mbit/s" in first
+    assert first.endswith("host a -> host b")
+    assert second.split()[-1] == "-"
+    assert more == "… and 1 more"
+
+
+@pytest.mark.parametrize(
+    ("channel", "said"), [("empty", "No master is connected"), ("foreign", "does not report"), ("quiet", "Nobody")]
+)
+def test_why_there_is_nobody(run: Run, kvs: FakeKvs, channel: str, said: str) -> None:
+    code, out, _ = run("viewers", channel)
+    assert code == 0
+    assert said in out
+
+
+def test_viewers_for_scripts(run: Run, kvs: FakeKvs) -> None:
+    found = json.loads(run("viewers", "porch", "--json")[1])
+    assert [viewer["clientId"] for viewer in found["viewers"]] == ["viewer-1", "viewer-2"]
+    assert (found["total"], found["masterConnected"]) == (3, True)
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_watching_prints_once_until_something_changes_and_ends_with_ctrl_c(
+    run: Run, kvs: FakeKvs, more: list[str]
+) -> None:
+    def stop() -> None:
+        time.sleep(1.5)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    code, out, _ = run("viewers", "quiet", "--watch", *more)
+    thread.join()
+    assert code == 0
+    assert len(out.strip().splitlines()) == (1 if more else 2)
