@@ -21,10 +21,16 @@ FULL_RATE = 27.0
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A running demo."""
+    """A running demo, which has made its clip at its start."""
     with Service(tmp_path_factory.mktemp("demo"), command=("demo",)) as service:
         service.command.wait_for_output("/view/demo")
         yield service
+
+
+@pytest.fixture
+def clip(demo: Service) -> Path:
+    """The clip, for more demos."""
+    return demo.data_dir / "clip.mp4"
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +109,8 @@ def test_the_demo_is_for_this_machine_only(demo: Service) -> None:
     assert listening <= {"0100007F", "0" * 24 + "01000000"}
 
 
-def test_it_ends_with_its_camera(tmp_path: Path, chromium: Chromium) -> None:
-    service = Service(tmp_path, command=("demo",))
+def test_it_ends_with_its_camera(tmp_path: Path, chromium: Chromium, clip: Path) -> None:
+    service = Service(tmp_path, command=("demo", "--source", str(clip)))
     address = service.command.wait_for_output(r"http://localhost:\d+/view/demo\S*").group()
     with chromium.page(address) as page:
         wait_for_picture(page)
@@ -125,9 +131,10 @@ def mentions(path: Path, folder: str) -> bool:
         return False
 
 
-def test_for_the_network_it_prints_a_link_and_a_qr_code(tmp_path: Path, chromium: Chromium) -> None:
+def test_for_the_network_it_prints_a_link_and_a_qr_code(tmp_path: Path, chromium: Chromium, clip: Path) -> None:
     environment = {"SIGHTLINE_PUBLIC_HOST": "localhost"}
-    with Service(tmp_path, command=("demo", "--lan"), environment=environment) as service:
+    command = ("demo", "--lan", "--source", str(clip))
+    with Service(tmp_path, command=command, environment=environment) as service:
         found = service.command.wait_for_output(r"https://localhost:\d+/view/demo#\S+")
         assert "█" in service.command.output or "▀" in service.command.output, "no QR code"
         assert str(service.ca_file) in service.command.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -21,11 +22,7 @@ from tests.harness.kvs import (
     encode,
     open_socket,
 )
-
-
-def kinds(messages: list[dict[str, Any]]) -> list[str]:
-    """The types of messages, in order."""
-    return [message["messageType"] for message in messages]
+from tests.harness.probe import raw_upgrade
 
 
 def test_an_offer_an_answer_and_candidates_cross(kvs: Kvs) -> None:
@@ -353,17 +350,28 @@ def test_max_viewers_are_refused_as_kvs_does_and_a_place_is_free_when_one_leaves
             kvs.viewer(arn, "three").close()
 
 
+def test_by_default_a_hundred_may_watch(kvs: Kvs) -> None:
+    arn = kvs.create()
+    with ExitStack() as stack:
+        for number in range(100):
+            stack.enter_context(raw_upgrade(kvs.service, kvs.socket_url(VIEWER, arn, f"viewer-{number}")))
+        with pytest.raises(Refused) as full:
+            kvs.viewer(arn, "one-too-many")
+        assert full.value.kind == "ClientLimitExceededException"
+        kvs.master(arn).close()
+
+
 def test_limits_of_idle_time_and_lifetime_close_sockets_when_they_are_set(start_service: Any) -> None:
-    for setting, pings, closed in (
-        ("SIGHTLINE_SOCKET_IDLE", False, True),
-        ("SIGHTLINE_SOCKET_IDLE", True, False),
-        ("SIGHTLINE_SOCKET_LIFETIME", True, True),
-    ):
-        with Kvs(start_service(environment={setting: "2"})) as kvs, kvs.master(kvs.create()) as master:
-            deadline = time.monotonic() + 3.5
-            if pings:
-                while time.monotonic() < deadline and master.open:
-                    time.sleep(0.25)
-                assert master.open != closed, setting
-            else:
-                assert master.wait_closed(4) != 1006
+    idle = start_service(environment={"SIGHTLINE_SOCKET_IDLE": "2"})
+    lifetime = start_service(environment={"SIGHTLINE_SOCKET_LIFETIME": "2"})
+    with Kvs(idle) as first, Kvs(lifetime) as second:
+        silent, pinging = first.master(first.create()), first.master(first.create())
+        old = second.master(second.create())
+        deadline = time.monotonic() + 3.5
+        while time.monotonic() < deadline:
+            assert pinging.open, "pings are activity"
+            old.open  # noqa: B018 - activity does not make it younger
+            time.sleep(0.2)
+        assert silent.wait_closed(0.5) not in (None, 1006)
+        assert old.wait_closed(0.5) not in (None, 1006)
+        pinging.close()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import json
 import socket
+import ssl
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -125,6 +128,46 @@ def test_healthz_and_readyz_answer_on_both_listeners_and_metrics_on_loopback_onl
             assert metrics.status == 200
             assert b"sightline" in metrics.body
         assert ask(service, "GET", "/metrics", tls=True).status in (403, 404)
+
+
+def test_region_and_account_are_configurable(tmp_path: Path) -> None:
+    settings = {"SIGHTLINE_REGION": "eu-west-3", "SIGHTLINE_ACCOUNT_ID": "123456789012"}
+    with Service(tmp_path, environment=settings) as service, Kvs(service, region="eu-west-3") as kvs:
+        arn = kvs.create("elsewhere")
+        assert arn.startswith("arn:aws:kinesisvideo:eu-west-3:123456789012:channel/elsewhere/")
+        kvs.master(arn).close()
+
+
+def test_a_real_certificate_takes_the_place_of_the_local_ca(tmp_path: Path) -> None:
+    request = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=cams.example "
+        "-addext subjectAltName=DNS:cams.example,DNS:localhost -keyout key.pem -out cert.pem"
+    )
+    subprocess.run(request.split(), cwd=tmp_path, check=True, capture_output=True)
+    settings = {"SIGHTLINE_TLS_CERT": str(tmp_path / "cert.pem"), "SIGHTLINE_TLS_KEY": str(tmp_path / "key.pem")}
+    with Service(tmp_path, environment=settings) as service:
+        context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+        with (
+            socket.create_connection(("127.0.0.1", service.https_port), timeout=5) as plain,
+            context.wrap_socket(plain, server_hostname="cams.example") as tls,
+        ):
+            assert tls.version() in {"TLSv1.2", "TLSv1.3"}
+        assert not service.ca_file.exists()
+
+
+def test_log_lines_say_whose_they_are(tmp_path: Path) -> None:
+    with Service(tmp_path, environment={"SIGHTLINE_LOG_FORMAT": "json"}) as service, Kvs(service) as kvs:
+        arn = kvs.create("porch")
+        with kvs.master(arn), kvs.viewer(arn, "viewer-7"):
+            pass
+        lines = [json.loads(line) for line in service.command.output.splitlines() if line.startswith("{")]
+        about = [line for line in lines if "viewer-7" in json.dumps(line)]
+        assert about
+        for line in about:
+            text = json.dumps(line)
+            assert "porch" in text
+            assert {"channel", "client_id"} <= set(line) or {"channel", "clientId"} <= set(line), line
+        assert service.admin.secret_access_key not in service.command.output
 
 
 def test_the_plain_listener_is_on_loopback_only(tmp_path: Path) -> None:

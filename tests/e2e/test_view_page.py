@@ -87,6 +87,9 @@ class TestNothingToSee:
         with chromium.page(f"{service.http}/view/{channel}") as page:
             wait_for_picture(page)
             assert master.stop() == 0
+            stopped = time.monotonic()
+            expect(page.get_by_test_id("state")).not_to_have_text("Live")
+            assert time.monotonic() - stopped < 5, "a picture that stands still was called live"
             said = error_on(page, "connection-lost")
             assert "The connection to the camera was lost" in said
 
@@ -107,6 +110,18 @@ def channel(service: Service, clip: Path) -> Iterator[str]:
     with service.spawn("master", "guarded", "--create", "--source", str(clip)) as master:
         master.wait_for_output("connected|on air|ready")
         yield "guarded"
+
+
+def test_the_generated_picture_has_the_size_and_rate_that_were_asked_for(
+    chromium: Chromium, service: Service, camera: Callable[..., Any]
+) -> None:
+    channel = unique_name("generated")
+    camera(channel, "--source", "test:320x240@15").wait_for_output("connected|on air|ready")
+    with chromium.page(f"{service.http}/view/{channel}") as page:
+        wait_for_picture(page)
+        watch(page, 3).assert_live(modulo=1 << 16, min_rate=13)
+        expect(page.get_by_test_id("resolution")).to_have_text("320 × 240")
+        expect(page.get_by_test_id("frame-rate")).to_have_text(re.compile(r"1[456](\.\d)? fps"))
 
 
 class TestLinks:

@@ -143,11 +143,16 @@ class KvsSocket:
 
     @property
     def open(self) -> bool:
-        """Whether a ping comes back."""
+        """Whether a ping comes back within 5 s."""
         try:
-            return self.connection.ping().wait(5)
+            pong = self.connection.ping()
         except ConnectionClosed:
             return False
+        deadline = time.monotonic() + 5
+        while not pong.wait(0.05):
+            if self.connection.close_code is not None or time.monotonic() > deadline:
+                return False
+        return True
 
     def close(self) -> None:
         """Close the socket as a leaving client does."""

@@ -35,10 +35,14 @@ class Port:
             self.tun = kernel.open_tun(name, address)
         self.up = Direction(seed=2 * seed)
         self.down = Direction(seed=2 * seed + 1)
+        self._on = False
         self.switch(True)
 
     def switch(self, on: bool) -> None:
         """Plug it in or pull it: the host sees that at once."""
+        if on is self._on:
+            return
+        self._on = on
         with kernel.inside(self.network):
             kernel.set_up_interface(self.name, up=on)
             if on:
