@@ -13,6 +13,7 @@ import msgspec
 from ..config import Settings
 from ..exchange import Exchange, ExchangeLimits, FailureLimiter, PresenceBoard
 from ..timers import Timers
+from .outbox import Outbox
 from .store import ROLE_ACTIONS, Grant, Key, KeyKind, KeyRole, Store
 from .stun import StunResponder
 
@@ -39,6 +40,7 @@ class Context:
             limits=ExchangeLimits(max_viewers=settings.max_viewers, message_rate=float(settings.message_rate)),
             timers=self.timers,
         )
+        self.outbox = Outbox()
         self.presence = PresenceBoard(timers=self.timers)
         self.failures = FailureLimiter()
         self.stun = StunResponder()

@@ -7,11 +7,12 @@ import logging
 from collections.abc import Coroutine, Iterable
 from typing import cast
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from ..exchange import Close, Connection, Drop, Muted, Output, Ping, Send
 from ..observe.log import Log, bind
 from ..wire.close_codes import CloseCode
+from .outbox import Outbox, text_head
 
 __all__ = ["MAX_BACKLOG", "Socket", "perform"]
 
@@ -24,25 +25,36 @@ MAX_BACKLOG = 1 << 20
 class Socket:
     """A WebSocket as the exchange's connections see it: sends at once or not at all, closes in the background."""
 
-    __slots__ = ("_closing", "_transport", "_ws", "trace_id")
+    __slots__ = ("_closing", "_outbox", "_transport", "_unsent", "_ws", "trace_id")
 
-    def __init__(self, ws: web.WebSocketResponse[bool], transport: asyncio.Transport, trace_id: str) -> None:
+    def __init__(
+        self, ws: web.WebSocketResponse[bool], transport: asyncio.Transport, *, outbox: Outbox, trace_id: str
+    ) -> None:
         self._ws = ws
         self._transport = transport
+        self._outbox = outbox
+        self._unsent: list[bytes] = []
         self._closing: asyncio.Task[None] | None = None
         self.trace_id = trace_id
 
     def send(self, frame: bytes) -> bool:
-        """Queue a text frame; False, and the socket is cut, when its reader is too slow."""
-        if self._transport.get_write_buffer_size() > MAX_BACKLOG:
-            self.drop()
-            return False
-        try:
-            _run_now(self._ws.send_frame(frame, WSMsgType.TEXT))
-        except ConnectionError:
-            # It is closing; its own handler tells the exchange.
-            return True
+        """Send a text frame when this turn of the loop ends; False, and the socket is cut, for too slow a reader."""
+        unsent = self._unsent
+        if not unsent:
+            if self._transport.get_write_buffer_size() > MAX_BACKLOG:
+                self.drop()
+                return False
+            self._outbox.add(self)
+        unsent.append(text_head(len(frame)))
+        unsent.append(frame)
         return True
+
+    def flush(self) -> None:
+        """Write what was sent in this turn; nothing, once the close frame is out."""
+        unsent = self._unsent
+        if unsent and not (self._ws.closed or self._transport.is_closing()):
+            self._transport.write(b"".join(unsent))
+        unsent.clear()
 
     def ping(self) -> None:
         """Send a ping; the answer comes through the socket's handler."""
@@ -66,6 +78,7 @@ class Socket:
     async def _close(self, code: int, reason: str, after: float) -> None:
         if after:
             await asyncio.sleep(after)
+        self.flush()
         try:
             await self._ws.close(code=code, message=reason.encode())
         finally:

@@ -34,6 +34,8 @@ SOCKET_PATHS = ("/", "/master", "/viewer")
 _C_SDK = ("AWS-WEBRTC-KVS-AGENT", "AWS-SDK-KVS")
 """How the user agent of the C SDK, new and old, begins; it obeys GO_AWAY without being asked."""
 _NEVER = 1 << 62
+_TEXT = WSMsgType.TEXT
+"""Looked up once: in Python 3.11 a member of an enum costs 0.1 µs at each look."""
 _CLOSE_TIMEOUT = 2.0
 
 # A client that offers a sub-protocol of its own is no reason for a warning.
@@ -65,7 +67,8 @@ async def serve_socket(context: Context, request: web.BaseRequest, path: str) ->
     transport = request.transport
     if transport is None:
         return ws
-    socket = Socket(ws, transport, request.headers.get("x-amzn-trace-id", "") or secrets.token_hex(4))
+    trace_id = request.headers.get("x-amzn-trace-id", "") or secrets.token_hex(4)
+    socket = Socket(ws, transport, outbox=context.outbox, trace_id=trace_id)
     connection.shell = socket
     channel = context.store.channel(connection.channel_arn)
     try:
@@ -93,7 +96,7 @@ async def _read(context: Context, connection: Connection, socket: Socket, ws: we
     while True:
         frame = await ws.receive()
         kind = frame.type
-        if kind is WSMsgType.TEXT:
+        if kind is _TEXT:
             now = steady()
             try:
                 message = decode_client_message(frame.data)
