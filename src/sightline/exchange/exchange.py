@@ -233,12 +233,13 @@ class Exchange:
             payload = normalise_payload(message.messagePayload)
             if message.correlationId and not is_name(message.correlationId):
                 raise InvalidArgument("correlationId must have 1 to 256 characters of A-Z a-z 0-9 _ . -")
-            if sender.role is Role.VIEWER:
+            if sender.client_id:
                 # Whatever recipient a viewer names, it talks to the master (KVS.md §5.2).
                 recipient = _MASTER
             else:
                 recipient = message.recipientClientId
-                if not is_name(recipient):
+                # Who is connected has a name that was checked.
+                if not recipient or not (recipient in channel.members or is_name(recipient)):
                     raise InvalidArgument(
                         "recipientClientId is missing: a master names the viewer it talks to."
                         if not recipient
@@ -269,16 +270,17 @@ class Exchange:
 
     def _take_token(self, sender: Connection, channel: _Channel, now: float) -> None:
         rate = self.limits.message_rate
-        if sender.role is Role.MASTER:
+        if not sender.client_id:
             rate *= 1 + channel.viewers()
-        if sender.tokens < 0:
-            sender.tokens = 2 * rate
-        else:
-            sender.tokens = min(2 * rate, sender.tokens + (now - sender.tokens_at) * rate)
+        tokens, most = sender.tokens, 2 * rate
+        tokens = tokens + (now - sender.tokens_at) * rate if tokens >= 0 else most
+        if tokens > most:
+            tokens = most
         sender.tokens_at = now
-        if sender.tokens < 1:
+        if tokens < 1:
+            sender.tokens = tokens
             raise ClientLimitExceeded(f"Too many messages: this socket may send {rate:.0f} per second.")
-        sender.tokens -= 1
+        sender.tokens = tokens - 1
 
     def _keep(self, channel: _Channel, recipient: str, message: PendingMessage) -> None:
         queue = channel.pending.get(recipient)
