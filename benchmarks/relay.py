@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Messages per second of one core: Sightline's signaling relay against Node's `ws`, the npm `peer` server, bare aiohttp.
+"""Messages per second of one core: Sightline's signaling relay against Node's `ws`, npm's `peer`, bare aiohttp.
 
 Each server runs on one core and relays for 50 channels of one master and three viewers; the generator has another
 core and keeps one message of every viewer on its way. Sightline runs as installed: signatures, limits, logs and
@@ -32,6 +32,7 @@ from support.processes import (
     REGION,
     SECRET_ACCESS_KEY,
     Server,
+    be_nice,
     certificate_of,
     cores,
     free_port,
@@ -55,11 +56,13 @@ Plan = list[dict[str, object]]
 
 def main() -> None:
     args = arguments()
+    if args.nice:
+        be_nice(args.nice)
     only = set(args.only.split(","))
     names = [name for name in ("sightline", *RIVALS) if name in only]
     with tempfile.TemporaryDirectory(prefix="sightline-relay-") as directory, contextlib.ExitStack() as stack:
         folder = Path(directory)
-        servers, plans = start(folder, stack, names, args.nice)
+        servers, plans = start(folder, stack, names)
         runs: dict[tuple[str, int, str], list[dict[str, float]]] = {}
         for number in range(args.rounds):
             for tls in [False] if args.no_tls else [False, True]:
@@ -98,10 +101,10 @@ def arguments() -> argparse.Namespace:
 
 
 def start(
-    folder: Path, stack: contextlib.ExitStack, names: list[str], nice: int
+    folder: Path, stack: contextlib.ExitStack, names: list[str]
 ) -> tuple[dict[str, Server], dict[str, Callable[[int, bool], dict[str, object]]]]:
     """All servers, and for each a function that makes the generator's plan for a size, plain or TLS."""
-    service = stack.enter_context(sightline(folder, settings={"SIGHTLINE_MESSAGE_RATE": "1000000"}, nice=nice))
+    service = stack.enter_context(sightline(folder, settings={"SIGHTLINE_MESSAGE_RATE": "1000000"}))
     arns = create_channels(service, CHANNELS)
     servers = {"sightline": service}
     plans = {"sightline": lambda size, tls: sightline_plan(service, arns, size, tls)}
@@ -110,7 +113,7 @@ def start(
             continue
         ports = free_port(), free_port()
         command = [*rival_command(name), *map(str, ports), str(certificate_of(folder))]
-        servers[name] = stack.enter_context(server(name, command, ports=ports, folder=folder, nice=nice))
+        servers[name] = stack.enter_context(server(name, command, ports=ports, folder=folder))
         plans[name] = peer_plan if name == "peer" else plain_plan
     return servers, plans
 
@@ -211,7 +214,7 @@ def viewers() -> Iterator[str]:
 
 def filling(length: int) -> str:
     """Base64 of that length, or a few characters less."""
-    return base64.b64encode((b'{"candidate":"candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host"}' * 50))[
+    return base64.b64encode(b'{"candidate":"candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host"}' * 50)[
         : length // 4 * 4
     ].decode()
 
@@ -229,7 +232,6 @@ def measure(target: Server, plan: dict[str, object], tls: bool, args: argparse.N
         "port": target.tls_port if tls else target.port,
         "tls": tls,
         "seconds": args.seconds,
-        "nice": args.nice,
         "warm_up": 0.4,
         "server_pid": target.pid,
         "cores": sorted(cores()[1]),

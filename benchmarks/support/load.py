@@ -51,7 +51,6 @@ class Connected:
 def main() -> None:
     plan = json.load(sys.stdin)
     os.sched_setaffinity(0, set(plan["cores"]))
-    os.setpriority(os.PRIO_PROCESS, 0, plan["nice"])
     connected = connect(plan)
     run(connected, plan["warm_up"])
     pid = plan["server_pid"]

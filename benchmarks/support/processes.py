@@ -53,6 +53,14 @@ def cores() -> tuple[set[int], set[int]]:
     return {usable[0]}, {usable[1 % len(usable)]}
 
 
+def be_nice(nice: int) -> None:
+    """Give this process and its later children that nice value; below 0 needs root."""
+    os.setpriority(os.PRIO_PROCESS, 0, nice)
+    # Where the kernel groups processes by session, nice values count within the group only, and the group has its own.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(nice))
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """A port of 127.0.0.1 that nobody has."""
     with socket.socket(socket.AF_INET, kind) as probe:
@@ -79,19 +87,10 @@ def server(
     ports: tuple[int, int],
     folder: Path,
     environment: Mapping[str, str] | None = None,
-    nice: int = 0,
 ) -> Iterator[Server]:
-    """Run a command on the servers' core until the block ends. It is up when both ports accept connections.
-
-    ``nice`` below 0 needs root: for machines that others use at the same time.
-    """
+    """Run a command on the servers' core until the block ends. It is up when both ports accept connections."""
     log = folder / f"{name}.log"
     core = cores()[0]
-
-    def place() -> None:
-        os.sched_setaffinity(0, core)
-        os.setpriority(os.PRIO_PROCESS, 0, nice)
-
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -100,7 +99,7 @@ def server(
             stderr=subprocess.STDOUT,
             cwd=folder,
             env={**plain_environment(), **(environment or {})},
-            preexec_fn=place,
+            preexec_fn=lambda: os.sched_setaffinity(0, core),
         )
         try:
             for port in ports:
@@ -134,7 +133,7 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> Non
 
 
 @contextlib.contextmanager
-def sightline(folder: Path, *, settings: Mapping[str, str] | None = None, nice: int = 0) -> Iterator[Server]:
+def sightline(folder: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
     """The service as it is installed: everything on, its log in a file."""
     ports = free_port(), free_port()
     environment = {
@@ -149,7 +148,7 @@ def sightline(folder: Path, *, settings: Mapping[str, str] | None = None, nice: 
         **(settings or {}),
     }
     command = [sightline_command(), "serve"]
-    with server("sightline", command, ports=ports, folder=folder, environment=environment, nice=nice) as running:
+    with server("sightline", command, ports=ports, folder=folder, environment=environment) as running:
         yield running
 
 
