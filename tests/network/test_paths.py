@@ -1,0 +1,135 @@
+"""Chromium watches a camera through the lab while lines end: ICE restarts, Wi-Fi to LTE, tunnels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from tests.harness.network import GOOD, Line
+from tests.harness.plain_viewer import FREEZE, PlainViewer
+from tests.network.conftest import World
+
+FAR = Line(delay=0.005)
+"""On two access lines: 20 ms there and back."""
+SILENT = Line(silent=True)
+REACTION = 0.1
+"""Seconds from the end of a line until the page starts the restart: `navigator.onLine`, or a timer of the page's."""
+RESUMED = 0.4
+"""Seconds from the restart until pictures must move again (issue 3)."""
+
+Viewers = Callable[..., PlainViewer]
+
+
+@pytest.fixture(autouse=True)
+def _far(world: World) -> None:
+    for interface in (world.home_line, world.wifi, world.lte):
+        interface.set(FAR)
+
+
+def resumed_after(viewer: PlainViewer, began: float) -> float:
+    """Seconds from `began` until pictures moved again and went on to: 0 when they never stopped."""
+    viewer.wait_for_picture(since=began + 1.0)
+    viewer.watch(1).assert_live(min_rate=25)
+    times = [began, *(frame.at for frame in viewer.frames(began)), viewer.now]
+    stops = [after for before, after in pairwise(times) if after - before > FREEZE]
+    return stops[-1] - began if stops else 0.0
+
+
+def test_a_viewer_on_a_good_line(world: World, viewer: Viewers) -> None:
+    """The picture comes through the lab, and at the lab's distance."""
+    watching = viewer()
+    watching.wait_for_picture()
+    before = world.wifi.count()["down"]["delivered"]
+    watching.watch(3).assert_live(min_rate=25)
+    stats = watching.stats
+    assert 0.020 <= stats["pair"]["currentRoundTripTime"] < 0.060
+    assert stats["video"]["packetsLost"] == 0
+    assert world.wifi.count()["down"]["delivered"] - before > 100
+
+
+def test_a_restart_while_the_old_path_lives_costs_nothing(viewer: Viewers) -> None:
+    watching = viewer()
+    watching.wait_for_picture()
+    watching.watch(1)
+    for _ in range(3):
+        began = watching.restart()
+        seen = watching.watch(2)
+        seen.assert_live(min_rate=25)
+        assert watching.ask("() => viewer.notes.answers.at(-1)[0]") / 1000 > began
+        assert seen.frozen == 0
+    stats = watching.stats
+    assert stats["video"]["packetsLost"] == 0
+    assert stats["video"]["freezeCount"] == 0
+    assert stats["transport"]["selectedCandidatePairChanges"] >= 2, "ICE was never restarted"
+    assert watching.states() == ["connecting", "connected"]
+
+
+@pytest.mark.parametrize("end", ["the plug is pulled", "silence"])
+def test_from_wifi_to_lte(world: World, viewer: Viewers, end: str) -> None:
+    """The restart's answer and the new pictures take two round trips of signaling and one of media."""
+    watching = viewer()
+    watching.wait_for_picture()
+    watching.watch(1).assert_live(min_rate=25)
+    if end == "silence":
+        world.wifi.set(SILENT)  # it stays plugged in: neither the phone nor its browser is told that it is dead
+    else:
+        world.wifi.switch(on=False)
+    world.lte.switch(on=True)
+    time.sleep(REACTION)
+    took = resumed_after(watching, watching.restart())
+    print(f"from Wi-Fi to LTE, {end}: pictures {took * 1000:.0f} ms after the restart")
+    assert world.lte.count()["down"]["delivered"] > 100, "the picture does not come over LTE"
+    assert took <= RESUMED
+    assert "failed" not in watching.states()
+
+
+def test_a_short_tunnel_needs_no_restart(world: World, viewer: Viewers) -> None:
+    """Two seconds of silence: the same path goes on by itself, from a keyframe."""
+    watching = viewer()
+    watching.wait_for_picture()
+    watching.watch(1)
+    world.wifi.set(SILENT)
+    time.sleep(2)
+    world.wifi.set(FAR)
+    mended = watching.now
+    assert watching.wait_for_picture(since=mended).at - mended < 1.0
+    watching.watch(2).assert_live(min_rate=25)
+
+
+def test_a_restart_after_twenty_seconds_offline(world: World, viewer: Viewers) -> None:
+    """The master has given the viewer up, but its keys sleep: no new DTLS, the same session comes back (seed 000)."""
+    watching = viewer()
+    watching.wait_for_picture()
+    world.wifi.set(SILENT)
+    time.sleep(20)
+    world.wifi.set(FAR)
+    took = resumed_after(watching, watching.restart())
+    print(f"after 20 s offline: pictures {took * 1000:.0f} ms after the restart")
+    assert took < 2.0
+
+
+@pytest.mark.timeout(150)
+def test_a_restart_after_ninety_seconds_offline(world: World, viewer: Viewers) -> None:
+    """The master knows the session no longer; its answer makes the browser begin anew, with the same connection."""
+    watching = viewer()
+    watching.wait_for_picture()
+    world.wifi.set(SILENT)
+    time.sleep(90)
+    world.wifi.set(GOOD)
+    took = resumed_after(watching, watching.restart())
+    print(f"after 90 s offline: pictures {took * 1000:.0f} ms after the restart")
+    assert took < 3.0
+
+
+@pytest.mark.timeout(90)
+def test_a_restart_after_the_master_was_restarted(world: World, viewer: Viewers) -> None:
+    """A camera that was switched off and on answers a restart under another certificate: DTLS begins anew."""
+    watching = viewer()
+    watching.wait_for_picture()
+    world.restart_cameras()
+    took = resumed_after(watching, watching.restart())
+    print(f"after the master's restart: pictures {took * 1000:.0f} ms after the viewer's restart")
+    assert took < 3.0
