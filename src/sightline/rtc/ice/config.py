@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
 from ...timers import DEFAULT_TIMERS, Timers
-from ..peer import IceServer
 
-__all__ = ["IceConfig", "IceTimes"]
+__all__ = ["IceConfig", "IceServer", "IceTimes"]
+
+
+class IceServer(Protocol):
+    """A STUN or TURN server, by the names of WebRTC's ``RTCIceServer``."""
+
+    @property
+    def urls(self) -> Sequence[str]:
+        """``stun:``, ``turn:`` and ``turns:`` URIs (RFC 7064, RFC 7065)."""
+
+    @property
+    def username(self) -> str | None:
+        """None for STUN."""
+
+    @property
+    def credential(self) -> str | None:
+        """None for STUN."""
 
 
 class IceConfig(msgspec.Struct, frozen=True, kw_only=True):

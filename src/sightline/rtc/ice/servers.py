@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ..peer import IceServer
+from .config import IceServer
 
 __all__ = ["StunServer", "TurnServer", "parse_servers"]
 
