@@ -123,9 +123,13 @@ class OutgoingStream:
             if not packets.keyframe:
                 self.counters.frames_dropped += self._begun
                 return False
-            self.waits_for_keyframe = False
-            self._begun = True
+            self.begin()
         return True
+
+    def begin(self) -> None:
+        """What is sent next is a keyframe."""
+        self.waits_for_keyframe = False
+        self._begun = True
 
     def drop_to_keyframe(self, frames: int = 0) -> None:
         """Send no unit before the next keyframe; ``frames``: accepted ones that will not be sent either."""
