@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -24,7 +25,7 @@ START_SECONDS = 30.0
 
 
 class CpuSeconds(NamedTuple):
-    """What the kernel's scheduler says of all threads of a process."""
+    """What the kernel's scheduler says of threads."""
 
     running: float
     waiting: float
@@ -40,6 +41,11 @@ def cpu_seconds(pid: int) -> CpuSeconds:
             running += int(fields[0])
             waiting += int(fields[1])
     return CpuSeconds(running / 1e9, waiting / 1e9)
+
+
+def own_waiting() -> float:
+    """Seconds that the calling thread was ready to run while somebody else had the core."""
+    return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
 
 
 def resident_bytes(pid: int) -> int:
@@ -133,8 +139,10 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> Non
 
 
 @contextlib.contextmanager
-def sightline(folder: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """The service as it is installed: everything on, its log in a file."""
+def sightline(
+    folder: Path, *, settings: Mapping[str, str] | None = None, command: Sequence[str] | None = None
+) -> Iterator[Server]:
+    """The service as it is installed: everything on, its log in a file. ``command`` starts it in another way."""
     ports = free_port(), free_port()
     environment = {
         "SIGHTLINE_DATA_DIR": str(folder / "data"),
@@ -147,9 +155,16 @@ def sightline(folder: Path, *, settings: Mapping[str, str] | None = None) -> Ite
         "SIGHTLINE_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
         **(settings or {}),
     }
-    command = [sightline_command(), "serve"]
+    command = command or [sightline_command(), "serve"]
     with server("sightline", command, ports=ports, folder=folder, environment=environment) as running:
         yield running
+
+
+def raise_file_limit() -> int:
+    """Open files that this process and its later children may have: as many as the hard limit allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 def sightline_command() -> str:
