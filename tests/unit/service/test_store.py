@@ -251,6 +251,7 @@ ACTIONS = [
     "kinesisvideo:DescribeMediaStorageConfiguration",
     "kinesisvideo:GetSignalingChannelEndpoint",
     "kinesisvideo:GetIceServerConfig",
+    "kinesisvideo:ListTagsForResource",
     "kinesisvideo:CreateSignalingChannel",
     "kinesisvideo:ConnectAsMaster",
     "kinesisvideo:ConnectAsViewer",
@@ -260,7 +261,6 @@ ACTIONS = [
     "kinesisvideo:DeleteSignalingChannel",
     "kinesisvideo:TagResource",
     "kinesisvideo:UntagResource",
-    "kinesisvideo:ListTagsForResource",
     "kinesisvideo:UpdateMediaStorageConfiguration",
     "sightline:CreateCredentials",
     "sightline:ListCredentials",
@@ -275,8 +275,8 @@ ACTIONS = [
     ("role", "may"),
     [
         (KeyRole.ADMIN, set(ACTIONS)),
-        (KeyRole.MASTER, {*ACTIONS[:4], "kinesisvideo:CreateSignalingChannel", "kinesisvideo:ConnectAsMaster"}),
-        (KeyRole.VIEWER, {*ACTIONS[:4], "kinesisvideo:ConnectAsViewer", "kinesisvideo:SendAlexaOfferToMaster"}),
+        (KeyRole.MASTER, {*ACTIONS[:5], "kinesisvideo:CreateSignalingChannel", "kinesisvideo:ConnectAsMaster"}),
+        (KeyRole.VIEWER, {*ACTIONS[:5], "kinesisvideo:ConnectAsViewer", "kinesisvideo:SendAlexaOfferToMaster"}),
     ],
 )
 def test_what_each_role_may_do(role: KeyRole, may: set[str]) -> None:
