@@ -1,0 +1,209 @@
+"""Our offers, restarts, and what both descriptions come to."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from sightline.errors import InvalidSdp
+from sightline.rtc.sdp import (
+    Description,
+    Direction,
+    H264Profile,
+    Setup,
+    agree,
+    h264_profile,
+    make_answer,
+    make_offer,
+    make_restart_offer,
+    parse_description,
+    profile_level_id_of,
+    write_description,
+)
+
+from .samples import TRANSPORT, audio, master, sample, video, viewer
+
+THEIRS = msgspec.structs.replace(TRANSPORT, ufrag="them", password="q" * 24)
+NEW = msgspec.structs.replace(
+    TRANSPORT, ufrag="anew", password="n" * 24, candidates=("candidate:1 1 udp 1 192.0.2.9 9 typ host",)
+)
+
+
+def read_back(description: Description) -> Description:
+    """As the other side reads it."""
+    return parse_description(write_description(description))
+
+
+def test_our_viewer_and_our_master_agree() -> None:
+    offer = read_back(make_offer(viewer(THEIRS)))
+    answer = read_back(make_answer(offer, master()))
+    for_master, for_viewer = agree(answer, offer, offerer=False), agree(offer, answer, offerer=True)
+    assert (for_master.client, for_viewer.client) == (False, True)
+    assert (for_master.remote.ufrag, for_viewer.remote.ufrag) == ("them", "ours")
+    for sending, receiving in zip(for_master.media, for_viewer.media, strict=True):
+        assert (sending.sends, sending.receives) == (receiving.receives, receiving.sends) == (True, False)
+        assert sending.codec.payload_type in receiving.receivable
+        assert sending.extensions == receiving.extensions
+    picture = for_master.media[0]
+    assert (picture.codec.name, picture.ssrc, picture.rtx_ssrc) == ("H264", 1111, 2222)
+    assert picture.rtx is not None
+    assert picture.rtx.repaired == picture.codec.payload_type
+    assert picture.codec.feedback == ("goog-remb", "ccm fir", "nack", "nack pli")
+    assert for_viewer.media[0].remote_ssrcs == (1111, 2222)
+    assert for_master.data is not None
+    assert for_master.data.max_message_size == 262_144
+
+
+def test_an_offer_is_one_bundle_and_leaves_the_dtls_role_open() -> None:
+    offer = make_offer(viewer())
+    assert offer.bundles == (("0", "1", "2"),)
+    assert offer.setup is Setup.ACTPASS
+    payload_types = [codec.payload_type for section in offer.sections for codec in section.codecs]
+    assert payload_types == list(range(96, 96 + len(payload_types)))
+    assert [section.direction for section in offer.sections] == ["recvonly", "recvonly", "sendrecv"]
+
+
+def test_a_master_may_offer_too() -> None:
+    offer = read_back(make_offer(master()))
+    assert offer.sections[0].direction is Direction.SENDONLY
+    assert offer.sections[0].source_groups[0].ssrcs == (1111, 2222)
+    answer = make_answer(offer, viewer(THEIRS))
+    assert answer.sections[0].direction is Direction.RECVONLY
+    agreed = agree(offer, answer, offerer=True)
+    assert [media.sends for media in agreed.media] == [True, True]
+    assert agreed.media[0].rtx_ssrc == 2222
+
+
+@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+def test_browsers_answers_to_our_viewer_s_offer(browser: str) -> None:
+    """The samples are answers to this very offer."""
+    offer = make_offer(viewer())
+    agreed = agree(offer, parse_description(sample(f"{browser}_answer_of_master")), offerer=True)
+    assert agreed.client is False
+    assert agreed.media[0].codec.name == ("H264" if browser == "chromium" else "VP8")
+    assert [media.receives for media in agreed.media] == [True, True]
+    assert len(agreed.media[0].remote_ssrcs) == 2
+    assert agreed.data is not None
+
+
+@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+def test_a_restart_goes_on_with_the_same_session(browser: str) -> None:
+    """The sample's second answer is one to a restart after its first offer."""
+    offer = parse_description(sample(f"{browser}_offer_with_microphone"))
+    held = make_answer(offer, master(video(msgspec.structs.replace(video().codecs[0], name="VP8")), audio()))
+    restart = make_restart_offer(held, origin=held.origin.next(), transport=NEW)
+    assert restart.session_id == held.session_id
+    assert restart.origin.version == held.origin.version + 1
+    assert restart.ufrag == "anew"
+    assert restart.setup is Setup.ACTPASS
+    assert restart.fingerprints == held.fingerprints
+    assert restart.candidates == NEW.candidates
+    for before, after in zip(held.sections, restart.sections, strict=True):
+        assert (before.mid, before.codecs, before.sources, before.direction) == (
+            after.mid,
+            after.codecs,
+            after.sources,
+            after.direction,
+        )
+    agreed = agree(restart, parse_description(sample(f"{browser}_answer_to_restart")), offerer=True)
+    assert agreed.client is False, "the DTLS roles stay as they were"
+    assert [media.sends for media in agreed.media] == [True, True]
+    assert agreed.media[0].ssrc == 1111
+
+
+def test_rejected_sections_stay_rejected_in_a_restart() -> None:
+    held = make_answer(
+        parse_description(sample("chromium_offer")), msgspec.structs.replace(master(), data_channels=False)
+    )
+    restart = make_restart_offer(held, origin=held.origin.next(), transport=NEW)
+    assert [section.rejected for section in restart.sections] == [False, False, True]
+    assert restart.sections[2].transport.ufrag == ""
+
+
+def test_a_viewer_s_restart_offer_is_answered_with_the_same_streams() -> None:
+    first = make_offer(viewer(THEIRS))
+    held = make_answer(first, master())
+    again = make_restart_offer(
+        first, origin=first.origin.next(), transport=msgspec.structs.replace(THEIRS, ufrag="them2")
+    )
+    assert (again.session_id, again.fingerprints) == (first.session_id, first.fingerprints)
+    assert again.ufrag != first.ufrag
+    ours = msgspec.structs.replace(master(transport=NEW, version=2), setup=held.setup)
+    answer = make_answer(again, ours)
+    assert [section.sources for section in answer.sections] == [section.sources for section in held.sections]
+    assert answer.setup is held.setup
+    assert answer.ufrag == "anew"
+
+
+def test_a_device_s_answer_with_several_h264_picks_the_one_we_can_use() -> None:
+    offer = make_offer(master())
+    answer = parse_description(sample("esp_answer"))
+    reordered = msgspec.structs.replace(offer, sections=(offer.sections[1], offer.sections[0], offer.sections[2]))
+    sections = tuple(
+        msgspec.structs.replace(section, mid=str(number)) for number, section in enumerate(reordered.sections)
+    )
+    agreed = agree(msgspec.structs.replace(reordered, sections=sections), answer, offerer=True)
+    assert agreed.client is True
+    assert agreed.media[1].codec.payload_type == 96
+    assert agreed.media[1].rtx is None
+    assert agreed.media[1].rtx_ssrc is None
+    assert agreed.candidates == ("candidate:0 1 UDP 2129382911 192.0.2.7 51234 typ host",)
+
+
+def test_answers_that_do_not_belong_to_the_offer() -> None:
+    offer = make_offer(viewer(THEIRS))
+    answer = make_answer(offer, master())
+    fewer = msgspec.structs.replace(answer, sections=answer.sections[:2])
+    with pytest.raises(InvalidSdp, match="other media sections"):
+        agree(offer, fewer, offerer=True)
+    closed = tuple(msgspec.structs.replace(section, port=0) for section in answer.sections)
+    with pytest.raises(InvalidSdp, match="rejects all"):
+        agree(offer, msgspec.structs.replace(answer, sections=closed), offerer=True)
+    with pytest.raises(InvalidSdp, match="who begins"):
+        agree(offer, offer, offerer=True)
+    for field, reason in (("ufrag", "ICE"), ("password", "ICE"), ("fingerprints", "certificate")):
+        emptied = msgspec.structs.replace(
+            answer.sections[0].transport, **{field: () if field == "fingerprints" else ""}
+        )
+        sections = (msgspec.structs.replace(answer.sections[0], transport=emptied), *answer.sections[1:])
+        with pytest.raises(InvalidSdp, match=reason):
+            agree(offer, msgspec.structs.replace(answer, sections=sections), offerer=True)
+
+
+def test_a_section_without_a_common_codec_carries_nothing() -> None:
+    offer = make_offer(viewer(THEIRS))
+    answer = make_answer(offer, master())
+    other = msgspec.structs.replace(answer.sections[1].codecs[0], name="PCMU")
+    sections = (answer.sections[0], msgspec.structs.replace(answer.sections[1], codecs=(other,)), answer.sections[2])
+    agreed = agree(offer, msgspec.structs.replace(answer, sections=sections), offerer=True)
+    assert [media.kind for media in agreed.media] == ["video"]
+
+
+@pytest.mark.parametrize(
+    ("profile_level_id", "profile"),
+    [
+        ("42e01f", H264Profile.CONSTRAINED_BASELINE),
+        ("42C01F", H264Profile.CONSTRAINED_BASELINE),
+        ("4d801f", H264Profile.CONSTRAINED_BASELINE),
+        ("58c01f", H264Profile.CONSTRAINED_BASELINE),
+        ("42001f", H264Profile.BASELINE),
+        ("58801f", H264Profile.BASELINE),
+        ("4d001f", H264Profile.MAIN),
+        ("4d401f", H264Profile.MAIN),
+        ("640028", H264Profile.HIGH),
+        ("640c1f", H264Profile.CONSTRAINED_HIGH),
+        ("f4001f", None),
+        ("", None),
+        ("42e01", None),
+        ("42e01fff", None),
+        ("xyzxyz", None),
+    ],
+)
+def test_profiles_of_h264(profile_level_id: str, profile: H264Profile | None) -> None:
+    assert h264_profile(profile_level_id) is profile
+
+
+def test_the_profile_of_a_stream_is_in_its_sps() -> None:
+    assert profile_level_id_of(bytes.fromhex("000000010910 0000000167640c28acd9 0000000168ee")) == "640c28"
+    assert profile_level_id_of(bytes.fromhex("000001 65 8884")) is None
+    assert profile_level_id_of(b"") is None
