@@ -85,7 +85,7 @@ class _Share:
     def answer(self, offered: Section) -> Section | None:
         """The answer to a section, None when it is of no use to us."""
         if offered.is_data:
-            if not self._data_channels or offered.sctp_port is None:
+            if not self._data_channels or not offered.sctp_port:
                 return None
             self._data_channels = False  # one association per transport (RFC 8841 §7)
             return _data(offered, self._transport)
@@ -193,6 +193,7 @@ def _rejection(offered: Section) -> Section:
         formats=offered.formats,
         direction=Direction.INACTIVE,
         codecs=offered.codecs if len(offered.codecs) == len(offered.formats) else (),
+        sctp_port=offered.sctp_port if str(offered.sctp_port) in offered.formats else None,
     )
 
 

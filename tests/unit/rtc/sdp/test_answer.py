@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.errors import InvalidSdp
@@ -244,6 +244,7 @@ def test_nothing_of_use_is_an_error() -> None:
         make_answer(parse_description(text.replace("m=application 9", "m=application 0")), master())
 
 
+@settings(max_examples=60)
 @given(descriptions(), st.booleans())
 def test_any_offer_is_answered_or_refused(offer: Description, data_channels: bool) -> None:
     try:
