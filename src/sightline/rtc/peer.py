@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from typing import Protocol
 
+from ..sessions.connection_state import ConnectionState
 from .outgoing import OutgoingMedia
 
 __all__ = ["ConnectionState", "IceServer", "Peer", "PeerFactory", "StateListener"]
-
-
-class ConnectionState(StrEnum):
-    """The W3C's six states (seed 000.2)."""
-
-    NEW = "new"
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    DISCONNECTED = "disconnected"
-    FAILED = "failed"
-    CLOSED = "closed"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the connection can only be made anew."""
-        return self in (ConnectionState.FAILED, ConnectionState.CLOSED)
 
 
 class IceServer(Protocol):

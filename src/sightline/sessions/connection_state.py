@@ -157,10 +157,17 @@ class ConnectionMachine:
         self._signaling_closed = not is_open
 
     def no_path(self, now: float) -> Transition | None:
-        """Every check has failed and no more candidates will come; a session that has a path waits for its silence."""
-        if self.state is ConnectionState.CONNECTING and not self._has_path:
-            return self._enter(ConnectionState.FAILED, Reason.NO_PATH, now)
-        return None
+        """ICE has given up: no check of a first offer succeeded, or all paths have been silent for long."""
+        if self.state in (ConnectionState.NEW, ConnectionState.FAILED, ConnectionState.CLOSED):
+            return None
+        return self._enter(ConnectionState.FAILED, Reason.SILENT if self._has_path else Reason.NO_PATH, now)
+
+    def no_keys(self, now: float) -> Transition | None:
+        """The DTLS handshake failed, or the association broke: there is nothing to go on with."""
+        if self.state.is_final:
+            return None
+        self._has_keys = False
+        return self._enter(ConnectionState.FAILED, Reason.NO_KEYS, now)
 
     def ended(self, reason: Reason, now: float) -> Transition | None:
         """Somebody said goodbye, or the session can no longer be used: everything is freed at once."""

@@ -164,7 +164,6 @@ def test_a_path_without_a_handshake_is_told_apart_and_leaves_nothing_to_keep() -
     machine = ConnectionMachine(0.0)
     machine.answered(0.0)
     machine.path_valid(1.0)
-    assert machine.no_path(2.0) is None
     assert machine.tick(30.0) == Transition(CONNECTING, FAILED, Reason.NO_KEYS)
     assert machine.held is Held.NOTHING
     assert machine.restart(31.0) is None
@@ -174,21 +173,50 @@ def test_all_checks_failed() -> None:
     machine = ConnectionMachine(0.0)
     machine.answered(0.0)
     assert machine.no_path(4.0) == Transition(CONNECTING, FAILED, Reason.NO_PATH)
-    other = connected()
-    assert other.no_path(1.0) is None, "a restart that fails leaves the old path as it is"
+    assert machine.no_path(5.0) is None
+    assert ConnectionMachine(0.0).no_path(1.0) is None
+
+
+def test_ice_gives_up_a_moment_before_our_own_clock() -> None:
+    machine = connected()
+    run(machine, 9)
+    assert machine.no_path(9.99) == Transition(DISCONNECTED, FAILED, Reason.SILENT)
+    assert machine.held is Held.KEYS
+
+
+def test_keys_that_break_are_not_kept() -> None:
+    machine, handshaking = connected(), ConnectionMachine(0.0)
+    assert machine.no_keys(1.0) == Transition(CONNECTED, FAILED, Reason.NO_KEYS)
+    assert machine.held is Held.NOTHING
+    assert machine.no_keys(1.0) is None
+    assert run(machine, 1) == [(1.0, CLOSED, Reason.SLEPT)]
+    handshaking.answered(0.0)
+    assert handshaking.no_keys(1.0) == Transition(CONNECTING, FAILED, Reason.NO_KEYS)
 
 
 _INPUTS = st.sampled_from(
-    ["answered", "path_valid", "keys_agreed", "heard", "restart", "no_path", "open", "closed", "ended", "tick"]
+    [
+        "answered",
+        "path_valid",
+        "keys_agreed",
+        "heard",
+        "restart",
+        "no_path",
+        "no_keys",
+        "open",
+        "closed",
+        "ended",
+        "tick",
+    ]
 )
 
 
 @given(st.lists(st.tuples(_INPUTS, st.floats(0, 20)), max_size=40))
 def test_whatever_comes_the_states_follow_the_drawing(inputs: list[tuple[str, float]]) -> None:
     allowed = {
-        NEW: {CONNECTING, CLOSED},
+        NEW: {CONNECTING, FAILED, CLOSED},
         CONNECTING: {CONNECTED, FAILED, CLOSED},
-        CONNECTED: {DISCONNECTED, CLOSED},
+        CONNECTED: {DISCONNECTED, FAILED, CLOSED},
         DISCONNECTED: {CONNECTED, FAILED, CLOSED},
         FAILED: {CONNECTING, CLOSED},
         CLOSED: set(),
