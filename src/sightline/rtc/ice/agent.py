@@ -86,6 +86,7 @@ class IceAgent:
         self._roll = random.random()
         self._remote_count = 0
         self._remote_ended = False
+        self._checking = False
         self._settled = False
         self._closed = False
         self._connection = CheckedConnection(
@@ -186,8 +187,7 @@ class IceAgent:
         for relay in self._relays.values():
             relay.bind((candidate.host, candidate.port))
         await self._connection.add_remote_candidate(candidate)
-        if self._settled:
-            self._schedule()
+        self._check_now()
 
     async def connect(self) -> None:
         """Check until a pair is nominated.
@@ -195,6 +195,7 @@ class IceAgent:
         Raises ConnectionError when nothing was nominated in ``IceTimes.connect`` seconds, when all checks have failed
         and both sides have no more candidates, and when the agent is closed meanwhile.
         """
+        self._checking = True
         try:
             async with asyncio.timeout(self._times.connect):
                 await self._connection.connect()
@@ -316,8 +317,7 @@ class IceAgent:
         for candidate in self._connection.remotes():
             client.bind((candidate.host, candidate.port))
         self._report(protocol.base)
-        if self._settled:
-            self._schedule()
+        self._check_now()
 
     def _ask_server(self, work: Coroutine[None, None, None]) -> None:
         self._servers_busy += 1
@@ -365,6 +365,13 @@ class IceAgent:
             self._on_valid()
         if self._nominated is not nominated and self._nominated is not None:
             self._on_nominated()
+
+    def _check_now(self) -> None:
+        """A new pair is checked at once; aioice looks for new ones only every 20 ms, and after nomination never."""
+        if self._checking and not self._closed:
+            self._connection.check_next()
+            if self._settled:
+                self._schedule()
 
     def _bind_learned(self, candidate: Candidate, protocol: AgentProtocol) -> None:
         relay = self._relays.get(protocol)

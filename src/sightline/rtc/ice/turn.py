@@ -92,6 +92,7 @@ class TurnClient:
         self._channels: dict[tuple[str, int], ChannelSender] = {}
         self._by_number: dict[int, tuple[str, int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._may_be_allocated = False
         self._lost = False
         self._closed = False
 
@@ -158,7 +159,7 @@ class TurnClient:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
-            if self._allocation is not None and not self._lost:
+            if self._may_be_allocated and not self._lost:
                 async with asyncio.timeout(_RELEASE_PATIENCE):
                     await self._request(stun.Method.REFRESH, {"LIFETIME": 0})
         except (TurnError, TimeoutError):
@@ -172,6 +173,8 @@ class TurnClient:
         for _ in range(_TRIES):
             request = stun.Message(method, stun.Class.REQUEST, attributes=dict(attributes))
             self._credentials.sign(request)
+            # From here on there is something to release, even if we are closed before the answer is there.
+            self._may_be_allocated |= method is stun.Method.ALLOCATE and self._credentials.key is not None
             response = await self._transact(request)
             if response.message_class is stun.Class.RESPONSE:
                 return response

@@ -107,7 +107,7 @@ def test_a_restart_of_a_restart_supersedes_it() -> None:
 
 
 def test_a_superseded_restart_that_has_found_a_way_is_sent_on_meanwhile() -> None:
-    choice, (old,) = connected()
+    choice, (_old,) = connected()
     choice.started(2)
     second, third = FakePath("second"), FakePath("third")
     choice.paths_changed(2, [second], nominated=False, now=0.1)

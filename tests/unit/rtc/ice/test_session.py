@@ -72,7 +72,7 @@ async def test_the_switch_is_told_so_that_a_keyframe_can_be_sent() -> None:
 
 
 async def test_silence_is_told_and_ends_when_the_peer_is_heard_again() -> None:
-    async with two_parties(HERE, HERE) as (a, b):
+    async with two_parties(HERE, HERE) as (a, _b):
         swallow(a)
         await eventually(lambda: a.session.ice_connection_state == "disconnected")
         swallow(a, again=False)

@@ -20,7 +20,7 @@ Address = tuple[str, int]
 
 
 class TurnServerForTests:
-    """``errors``: answer a method with this code; ``silent``: answer nothing; ``forbidden``: peers' ports not relayed to."""
+    """``errors``: answer a method with this code; ``silent``: answer nothing; ``forbidden``: ports not relayed to."""
 
     def __init__(self, *, username: str = "user", password: str = "secret", lifetime: int = 600) -> None:
         self.username = username
@@ -37,6 +37,7 @@ class TurnServerForTests:
         self.channel_data_in = 0
         self.indications_in = 0
         self.port = 0
+        self._turn = asyncio.Lock()
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
         self._streams: set[_Stream] = set()
@@ -97,7 +98,13 @@ class TurnServerForTests:
             self.indications_in += 1
             return
         self.requests[message.message_method.name] += 1
-        asyncio.get_running_loop().create_task(self._answer(message, client, mapped, reply))
+        asyncio.get_running_loop().create_task(self._answer_in_turn(message, client, mapped, reply))
+
+    async def _answer_in_turn(
+        self, message: stun.Message, client: object, mapped: Address, reply: Callable[[bytes], None]
+    ) -> None:
+        async with self._turn:
+            await self._answer(message, client, mapped, reply)
 
     async def _answer(
         self, message: stun.Message, client: object, mapped: Address, reply: Callable[[bytes], None]
