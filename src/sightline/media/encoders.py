@@ -1,4 +1,4 @@
-"""H.264 and Opus encoders for live viewing: one frame in, one unit out, at once."""
+"""H.264, VP8 and Opus encoders for live viewing: one frame in, one unit out, at once."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import av
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from .units import AUDIO_CLOCK, VIDEO_CLOCK, EncodedUnit, VideoFormat
 
-__all__ = ["AudioEncoder", "VideoEncoder", "default_bitrate"]
+__all__ = ["AudioEncoder", "VideoEncoder", "Vp8Encoder", "default_bitrate"]
 
 _OPUS_SAMPLES = 960
 """20 ms, what every WebRTC peer expects by default."""
@@ -59,14 +60,44 @@ class VideoEncoder:
 
     def encode(self, frame: av.VideoFrame, *, seconds: float, keyframe: bool) -> Iterator[EncodedUnit]:
         """The unit of a frame of any size or pixel format; ``seconds`` is its time from the start."""
-        width, height = self._format.width, self._format.height
-        if (frame.width, frame.height, frame.format.name) != (width, height, "yuv420p"):
-            frame = frame.reformat(width=width, height=height, format="yuv420p")
-        frame.pts, frame.time_base = round(seconds * VIDEO_CLOCK), Fraction(1, VIDEO_CLOCK)
-        frame.pict_type = PictureType.I if keyframe else PictureType.NONE
-        for packet in self._codec.encode(frame):
-            if packet.pts is not None:
-                yield EncodedUnit(bytes(packet), packet.pts, packet.is_keyframe)
+        return _encode(self._codec, _fitted(frame, self._format), seconds, keyframe)
+
+
+class Vp8Encoder:
+    """libvpx in its realtime mode, for viewers that have no H.264, without delay."""
+
+    def __init__(self, format: VideoFormat, *, bitrate: int | None = None) -> None:
+        """``bitrate`` in bits per second."""
+        rate = bitrate or default_bitrate(format)
+        frame_rate = Fraction(format.frame_rate).limit_denominator(1001)
+        codec = av.CodecContext.create("libvpx", "w")
+        codec.width, codec.height, codec.pix_fmt = format.width, format.height, "yuv420p"
+        codec.framerate = frame_rate
+        codec.time_base = Fraction(1, VIDEO_CLOCK)
+        codec.bit_rate = rate
+        codec.gop_size = max(1, round(_KEYFRAME_SECONDS * frame_rate))
+        codec.thread_count = 1
+        codec.options = {
+            "deadline": "realtime",
+            # The values of libwebrtc's own encoder, but for the speed, which is for one core that has other work too.
+            "cpu-used": "8",
+            "lag-in-frames": "0",
+            "error-resilient": "0",
+            "auto-alt-ref": "0",
+            "static-thresh": "1",
+            "max-intra-rate": "300",
+            "maxrate": str(rate),
+            "minrate": "0",
+            "bufsize": str(rate // 2),
+            "qmin": "4",
+            "qmax": "56",
+        }
+        self._codec = codec
+        self._format = format
+
+    def encode(self, frame: av.VideoFrame, *, seconds: float, keyframe: bool) -> Iterator[EncodedUnit]:
+        """As ``VideoEncoder.encode``; a frame that the encoder leaves out, to hold its rate, gives no unit."""
+        return _encode(self._codec, _fitted(frame, self._format), seconds, keyframe)
 
 
 class AudioEncoder:
@@ -94,3 +125,17 @@ class AudioEncoder:
             for packet in self._codec.encode(part):
                 yield EncodedUnit(bytes(packet), self._next)
                 self._next += _OPUS_SAMPLES
+
+
+def _fitted(frame: av.VideoFrame, format: VideoFormat) -> av.VideoFrame:
+    if (frame.width, frame.height, frame.format.name) != (format.width, format.height, "yuv420p"):
+        return frame.reformat(width=format.width, height=format.height, format="yuv420p")
+    return frame
+
+
+def _encode(codec: VideoCodecContext, frame: av.VideoFrame, seconds: float, keyframe: bool) -> Iterator[EncodedUnit]:
+    frame.pts, frame.time_base = round(seconds * VIDEO_CLOCK), Fraction(1, VIDEO_CLOCK)
+    frame.pict_type = PictureType.I if keyframe else PictureType.NONE
+    for packet in codec.encode(frame):
+        if packet.pts is not None:
+            yield EncodedUnit(bytes(packet), packet.pts, packet.is_keyframe)

@@ -1,11 +1,13 @@
-"""Fan-out of one encoded stream: every subscriber has its own short queue, and a slow one disturbs nobody."""
+"""One encoded stream for whoever wants it: listeners are called at once, subscribers have a short queue each."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from .gop_cache import GopCache
 from .units import AudioFormat, EncodedUnit, VideoFormat
 
 __all__ = ["Feed", "Subscription"]
@@ -19,7 +21,7 @@ def _nothing() -> None:
 
 
 class Feed:
-    """One encoded stream and its subscribers. All methods belong to the event loop's thread."""
+    """One encoded stream and those who take it. All methods belong to the event loop's thread."""
 
     def __init__(
         self,
@@ -27,13 +29,26 @@ class Feed:
         *,
         request_keyframe: Callable[[], None] = _nothing,
         on_demand_change: Callable[[], None] = _nothing,
+        gop: GopCache | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``on_demand_change`` is called when the first subscriber comes and when the last one goes."""
+        """``on_demand_change`` is called when the first one comes who takes the stream, and when the last one goes.
+
+        ``gop`` is for a source that makes no keyframes on request: it holds what a new viewer begins with.
+        """
         self.format = format
         self.request_keyframe = request_keyframe
         self._on_demand_change = on_demand_change
+        self._gop = gop
+        self._clock = clock
         self._subscriptions: set[Subscription] = set()
+        self._listeners: list[_Listener] = []
         self._ended = False
+
+    @property
+    def codec(self) -> str:
+        """``H264``, ``VP8`` or ``opus``."""
+        return self.format.codec
 
     @property
     def clock_rate(self) -> int:
@@ -42,8 +57,28 @@ class Feed:
 
     @property
     def subscribers(self) -> int:
-        """How many are subscribed now."""
-        return len(self._subscriptions)
+        """How many take the stream now."""
+        return len(self._subscriptions) + len(self._listeners)
+
+    @property
+    def makes_keyframes(self) -> bool:
+        """Whether a keyframe follows when one is requested; else ``replay`` has what a viewer begins with."""
+        return self._gop is None
+
+    def replay(self, now: float) -> Sequence[tuple[EncodedUnit, float, int]]:
+        """The newest group of pictures (``GopCache.replay``); ``now`` by the feed's clock. Empty when none is held."""
+        return () if self._gop is None else self._gop.replay(now)
+
+    def listen(self, listener: Callable[[EncodedUnit], None]) -> Callable[[], None]:
+        """Call ``listener`` with every unit, within ``publish``; it must be quick. Returns what ends that.
+
+        The source begins to work as for a subscriber.
+        """
+        place = _Listener(listener)
+        if not self._ended:
+            self._listeners.append(place)
+            self._count_one_more()
+        return lambda: self._discard_listener(place)
 
     def subscribe(self, *, limit: int = QUEUE_LIMIT) -> Subscription:
         """A new subscriber, whose first unit is a keyframe; ``limit``: units that may wait for it.
@@ -56,12 +91,15 @@ class Feed:
             subscription.end()
             return subscription
         self._subscriptions.add(subscription)
-        if len(self._subscriptions) == 1:
-            self._on_demand_change()
+        self._count_one_more()
         return subscription
 
     def publish(self, unit: EncodedUnit) -> None:
-        """Hand a unit to every subscriber; never waits."""
+        """Hand a unit to everyone; never waits."""
+        if self._gop is not None:
+            self._gop.push(unit, self._clock())
+        for place in tuple(self._listeners):
+            place.listener(unit)
         for subscription in self._subscriptions:
             subscription.push(unit)
 
@@ -76,13 +114,37 @@ class Feed:
         """Forget a subscriber; harmless for one that is not known."""
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
-            if not self._subscriptions:
-                self._on_demand_change()
+            self._count_one_less()
+
+    def _discard_listener(self, place: _Listener) -> None:
+        if place in self._listeners:
+            self._listeners.remove(place)
+            self._count_one_less()
 
     def _discard_all(self) -> None:
-        if self._subscriptions:
+        if self.subscribers:
             self._subscriptions = set()
+            self._listeners = []
+            self._count_one_less()
+
+    def _count_one_more(self) -> None:
+        if self.subscribers == 1:
             self._on_demand_change()
+
+    def _count_one_less(self) -> None:
+        if self.subscribers == 0:
+            if self._gop is not None:
+                self._gop.clear()  # The source stops: what it held would be the past for who comes next.
+            self._on_demand_change()
+
+
+class _Listener:
+    """One call of ``listen``: the same function may listen twice."""
+
+    __slots__ = ("listener",)
+
+    def __init__(self, listener: Callable[[EncodedUnit], None]) -> None:
+        self.listener = listener
 
 
 class Subscription:

@@ -6,35 +6,39 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
 import av
 import msgspec
 
 from ..errors import SightlineError
 from .pacing import Pacer, Verdict
-from .units import EncodedUnit
 
 __all__ = ["Pump", "Step"]
 
 log = logging.getLogger(__name__)
 
 
-class Step(msgspec.Struct, frozen=True):
+_Made = TypeVar("_Made")
+"""What comes of a frame: its units, with whatever says where they belong."""
+
+
+class Step(msgspec.Struct, Generic[_Made], frozen=True):
     """A frame at ``seconds`` from the start; ``encode`` makes and encodes it, called when its time has come."""
 
     seconds: float
-    encode: Callable[[], Iterable[EncodedUnit]]
+    encode: Callable[[], Iterable[_Made]]
 
 
-class Pump:
+class Pump(Generic[_Made]):
     """One stream's thread. ``steps`` is iterated in it, so decoding and drawing do not touch the event loop either."""
 
     def __init__(
         self,
         name: str,
         *,
-        steps: Callable[[], Iterable[Step]],
-        publish: Callable[[EncodedUnit], None],
+        steps: Callable[[], Iterable[Step[_Made]]],
+        publish: Callable[[_Made], None],
         ended: Callable[[], None],
         may_drop: bool,
     ) -> None:
@@ -84,6 +88,6 @@ class Pump:
                 return False
             if pacer.judge(step.seconds, now()) is Verdict.DROP and self._may_drop:
                 continue
-            for unit in step.encode():
-                self._publish(unit)
+            for made in step.encode():
+                self._publish(made)
         return True

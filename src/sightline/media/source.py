@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,10 @@ class Source(Protocol):
     @property
     def video(self) -> Feed | None:
         """H.264 access units on a 90 kHz clock, or None."""
+
+    @property
+    def video_feeds(self) -> Mapping[str, Feed]:
+        """The same pictures by codec, the preferred one first: ``H264``, and ``VP8`` for viewers without it."""
 
     @property
     def audio(self) -> Feed | None:

@@ -125,3 +125,43 @@ async def test_the_end_comes_after_what_is_queued(source: Source) -> None:
     assert (await subscription.next()) is None
     assert source.demand == [1, 0]
     assert await source.feed.subscribe().next() is None
+
+
+def test_a_listener_hears_every_unit_at_once_and_counts_as_demand(source: Source) -> None:
+    heard: list[int] = []
+    stop = source.feed.listen(lambda unit: heard.append(unit.timestamp))
+    again = source.feed.listen(lambda unit: heard.append(-unit.timestamp))
+    source.publish(2)
+    assert heard == [0, 0, 1, -1]
+    assert source.demand == [1]
+    stop()
+    stop()
+    source.publish()
+    assert heard[4:] == [-2]
+    assert source.feed.subscribers == 1
+    again()
+    assert source.demand == [1, 0]
+
+
+def test_a_listener_may_leave_while_it_is_called(source: Source) -> None:
+    heard: list[str] = []
+
+    def leave(unit: EncodedUnit) -> None:
+        heard.append("first")
+        stop()
+
+    stop = source.feed.listen(leave)
+    source.feed.listen(lambda unit: heard.append("second"))
+    source.publish(2)
+    assert heard == ["first", "second", "second"]
+
+
+def test_the_end_is_the_end_for_listeners_too(source: Source) -> None:
+    heard: list[EncodedUnit] = []
+    stop = source.feed.listen(heard.append)
+    source.feed.end()
+    assert source.demand == [1, 0]
+    stop()
+    source.feed.listen(heard.append)
+    assert source.demand == [1, 0]
+    assert source.feed.codec == "H264"

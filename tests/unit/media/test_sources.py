@@ -14,7 +14,7 @@ import pytest
 from sightline.errors import ConfigError, SourceNotFound, UnsupportedMedia
 from sightline.media.bar_code import read_bar_code
 from sightline.media.clip import make_clip
-from sightline.media.encoders import VideoEncoder
+from sightline.media.encoders import VideoEncoder, Vp8Encoder
 from sightline.media.feed import Subscription
 from sightline.media.file_source import FileSource
 from sightline.media.source import Source, open_source
@@ -195,3 +195,37 @@ def test_the_command_line_names_test_pictures(text: str, size: tuple[int, int, i
 def test_what_is_no_source_is_said(text: str) -> None:
     with pytest.raises(ConfigError):
         open_source(text)
+
+
+async def test_pictures_in_vp8_only_while_somebody_takes_them(
+    sources: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = {"H264": 0, "VP8": 0}
+
+    def count(encoder: type[VideoEncoder] | type[Vp8Encoder], codec: str) -> None:
+        encode = encoder.encode
+
+        def counted(self: object, *args: object, **options: object) -> object:
+            calls[codec] += 1
+            return encode(self, *args, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(encoder, "encode", counted)
+
+    count(VideoEncoder, "H264")
+    count(Vp8Encoder, "VP8")
+    source = TestPicture(160, 90, 60)
+    sources.append(source)
+    assert list(source.video_feeds) == ["H264", "VP8"]
+    assert source.video_feeds["H264"] is source.video
+    h264 = source.video.subscribe()
+    await units(h264, 10)
+    assert calls["VP8"] == 0
+    vp8 = source.video_feeds["VP8"].subscribe()
+    taken = await units(vp8, 10)
+    assert taken[0].keyframe
+    h264.close()
+    await units(vp8, 5)
+    before = calls["H264"]
+    await units(vp8, 10)
+    assert calls["H264"] <= before + 1
+    vp8.close()
