@@ -17,6 +17,7 @@ Connection.check_start_task, check_state        call    pairs that came late, or
 Connection.sort_check_list                      call    after a late relay was paired
 Connection._check_list                          append  those pairs
 Connection._nominated                           read    the selected pair
+Connection._closing                             read    a socket that we close ourselves is not lost
 Connection._protocols, _local_candidates        append  a relay that came late
 Connection._remote_candidates                   read    to pair it, to bind TURN channels
 Connection._pair_remote_candidate               call    to pair it

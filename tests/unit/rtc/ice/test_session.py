@@ -8,7 +8,7 @@ import time
 import pytest
 
 from sightline.rtc.ice.config import IceConfig
-from tests.unit.rtc.ice.peers import LOOPBACK, Party, eventually, two_parties
+from tests.unit.rtc.ice.peers import LOOPBACK, QUICK, Party, eventually, two_parties
 
 HERE = IceConfig(interfaces=LOOPBACK)
 
@@ -175,3 +175,57 @@ def swallow(party: Party, *, again: bool = True) -> None:
             protocol.datagram_received = lambda data, addr: None  # type: ignore[method-assign]
         else:
             del protocol.datagram_received
+
+
+async def test_when_the_selected_pair_dies_silently_the_other_one_carries_on() -> None:
+    """libwebrtc needs seconds to nominate another pair: until then we send on all that answer."""
+    async with two_parties(HERE, HERE) as (a, b):
+        await eventually(lambda: all(len(p.session.active.paths()) == 2 for p in (a, b) if p.session.active))
+        selected = b.session.targets()[0]
+        cut(a, selected.local)
+        cut(b, selected.remote)
+        died = time.monotonic()
+        numbers = iter(range(1_000_000))
+        a.received.clear()
+        while not any(datagram for datagram in a.received):
+            b.session.send([packet(next(numbers))])
+            await asyncio.sleep(0.005)
+            assert time.monotonic() - died < 5
+        assert time.monotonic() - died >= QUICK.bicast - 0.1, "not before it counts as silence"
+        assert selected in b.session.targets(), "and still on the old one, should it come back"
+        assert b.session.ice_connection_state == "completed"
+
+
+async def test_a_restart_over_a_new_path_while_the_old_one_is_dead() -> None:
+    """Wi-Fi is gone, LTE is there: all that stands between is signaling there and back, and one check."""
+    delay = 0.05
+    async with two_parties(HERE, HERE, delay=delay) as (a, b):
+        agents = [party.session.active for party in (a, b)]
+        for agent in agents:
+            assert agent is not None
+            for protocol in agent._sockets:
+                protocol.datagram_received = lambda data, addr: None  # type: ignore[method-assign]
+        a.received.clear()
+        begin = time.monotonic()
+        await a.offer()
+        sent = 0
+        while not a.received:
+            b.session.send([packet(sent)])
+            sent += 1
+            await asyncio.sleep(0.002)
+        took = a.received_at[-1] - begin
+        assert took < 2 * delay + 0.5  # on an idle machine some 10 ms above; neighbours take their share
+
+
+def cut(party: Party, remote: tuple[str, int]) -> None:
+    """Make a party deaf to one address of its peer."""
+    agent = party.session.active
+    assert agent is not None
+    for protocol in agent._sockets:
+        original = protocol.datagram_received
+
+        def filtered(data: bytes | str, addr: tuple[object, ...], original: object = original) -> None:
+            if addr[:2] != remote:
+                original(data, addr)  # type: ignore[operator]
+
+        protocol.datagram_received = filtered  # type: ignore[method-assign]
