@@ -6,7 +6,6 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
@@ -47,7 +46,7 @@ class Context:
         self.requests: Counter[tuple[str, int]] = Counter()
         """Answers by operation and HTTP status."""
         self.draining = False
-        self.ca_path: Path | None = None
+        self.ca_pem = ""
         """The local CA's certificate, when the TLS listener uses it."""
         # Pages on the loopback listener are presigned for with a key that lives as long as this process.
         self.local_key = Key(

@@ -35,7 +35,6 @@ _TYPES: Final = {
     ".svg": "image/svg+xml",
     ".json": "application/json",
 }
-_SAFE_NAME: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 class _SessionRequest(msgspec.Struct, rename="camel"):
@@ -170,32 +169,35 @@ def _is_loopback(address: str | None) -> bool:
 
 def page(context: Context, request: web.BaseRequest, path: str) -> web.Response | None:
     """A page, a module or a style sheet; None when there is nothing at that path."""
-    file = _file_for(path)
+    file = _FILES.get(_file_name(path))
     if file is None:
         return None
-    answer = web.Response(body=file.read_bytes(), content_type=_TYPES[file.suffix], charset="utf-8")
+    body, content_type = file
+    answer = web.Response(body=body, content_type=content_type, charset="utf-8")
     answer.headers.update(_headers(context, request))
     return answer
 
 
-def _file_for(path: str) -> Path | None:
+def _read_files() -> dict[str, tuple[bytes, str]]:
+    """All there is to serve, by path: read once, so that no request touches the disk or wanders about in it."""
+    return {
+        f"/{file.parent.name}/{file.name}": (file.read_bytes(), _TYPES[file.suffix])
+        for folder in ("sdk", "pages")
+        for file in (_WEB / folder).iterdir()
+        if file.suffix in _TYPES
+    }
+
+
+_FILES: Final = _read_files()
+
+
+def _file_name(path: str) -> str:
     if path == "/":
-        return _existing(_WEB / "pages" / "index.html")
-    parts = path.strip("/").split("/")
-    if len(parts) != 2 or not parts[1]:
-        return None
-    folder, name = parts
-    if folder == "view":
-        return _existing(_WEB / "pages" / "view.html")
-    if folder in ("sdk", "pages") and _SAFE_NAME.fullmatch(name):
-        if (folder, name) == ("sdk", "sightline.js"):
-            name = "index.js"
-        return _existing(_WEB / folder / name)
-    return None
-
-
-def _existing(file: Path) -> Path | None:
-    return file if file.suffix in _TYPES and file.is_file() else None
+        return "/pages/index.html"
+    if path == "/sdk/sightline.js":
+        return "/sdk/index.js"
+    folder, _, name = path.strip("/").partition("/")
+    return "/pages/view.html" if folder == "view" and name and "/" not in name else path
 
 
 def _headers(context: Context, request: web.BaseRequest) -> dict[str, str]:

@@ -107,9 +107,9 @@ class Router:
             return _text("ok\n")
         if path == "/readyz":
             return _text("stopping\n", status=503) if self._context.draining else _text("ready\n")
-        if path == "/ca.pem" and self._context.ca_path is not None:
+        if path == "/ca.pem" and self._context.ca_pem:
             # A phone gets the CA from here; it is no secret.
-            return _text(self._context.ca_path.read_text(), content_type="application/x-x509-ca-cert")
+            return _text(self._context.ca_pem, content_type="application/x-x509-ca-cert")
         if path == "/metrics" and is_local(request):
             return _text(self._metrics.text().decode(), content_type="text/plain")
         found = page(self._context, request, path)

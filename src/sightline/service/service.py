@@ -102,7 +102,8 @@ class Service:
         if settings.tls == "off" or not settings.https_port:
             return None
         keeper = TlsKeeper.automatic(settings.data_dir, now=context.wall(), public_hosts=settings.public_host)
-        self.ca_path = context.ca_path = keeper.ca_path
+        self.ca_path = keeper.ca_path
+        context.ca_pem = keeper.ca_path.read_text() if keeper.ca_path else ""
         return keeper
 
     async def _start_stun(self, context: Context) -> None:
