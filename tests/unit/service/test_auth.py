@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -17,8 +16,8 @@ DESCRIBE = "/describeSignalingChannel"
 
 
 @pytest_asyncio.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Inside]:
-    async with inside(tmp_path) as started:
+async def room() -> AsyncIterator[Inside]:
+    async with inside() as started:
         await started.channel("demo")
         yield started
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -33,9 +32,9 @@ async def page(room: Inside, **members: str) -> list[dict[str, object]]:
     return servers
 
 
-async def test_without_a_turn_server_the_service_names_itself(tmp_path: Path) -> None:
+async def test_without_a_turn_server_the_service_names_itself() -> None:
     """Never an empty list: the C SDK would not become ready. Any user name has a colon, or gst panics."""
-    async with inside(tmp_path) as room:
+    async with inside() as room:
         with mock.patch.object(type(room.context.stun), "port", 3999):
             (server,) = await kvs(room)
             assert server["Uris"] == ["turn:127.0.0.1:3999?transport=udp"]
@@ -47,15 +46,15 @@ async def test_without_a_turn_server_the_service_names_itself(tmp_path: Path) ->
             assert await page(room) == [{"urls": ["stun:127.0.0.1:3999"]}]
 
 
-async def test_with_stun_off_pages_get_none(tmp_path: Path) -> None:
-    async with inside(tmp_path, turn_port=0) as room:
+async def test_with_stun_off_pages_get_none() -> None:
+    async with inside(turn_port=0) as room:
         (server,) = await kvs(room)
         assert server["Uris"] == ["turn:127.0.0.1:3478?transport=udp"]
         assert await page(room) == []
 
 
-async def test_configured_servers_are_all_there_is(tmp_path: Path) -> None:
-    async with inside(tmp_path, turn=(EXTERNAL, TurnServer(("turn:u.example:1?transport=tcp",), "south"))) as room:
+async def test_configured_servers_are_all_there_is() -> None:
+    async with inside(turn=(EXTERNAL, TurnServer(("turn:u.example:1?transport=tcp",), "south"))) as room:
         first, second = await kvs(room)
         assert first["Uris"] == list(EXTERNAL.urls)
         assert second["Uris"] == ["turn:u.example:1?transport=tcp"]
@@ -65,8 +64,8 @@ async def test_configured_servers_are_all_there_is(tmp_path: Path) -> None:
         assert set(relay) == set(other) == {"urls", "username", "credential"}
 
 
-async def test_a_credential_is_for_one_client_of_one_channel_and_of_now(tmp_path: Path) -> None:
-    async with inside(tmp_path, turn=(EXTERNAL,)) as room:
+async def test_a_credential_is_for_one_client_of_one_channel_and_of_now() -> None:
+    async with inside(turn=(EXTERNAL,)) as room:
         names = [
             str((await kvs(room, **members))[0]["Username"]) for members in ({}, {"ClientId": "a"}, {"ClientId": "b"})
         ]
@@ -79,8 +78,8 @@ async def test_a_credential_is_for_one_client_of_one_channel_and_of_now(tmp_path
 
 
 @pytest.mark.parametrize("host", ["cam.example:8443", "192.0.2.7:8443", "[2001:db8::1]:8443"])
-async def test_they_are_where_the_client_came(tmp_path: Path, host: str) -> None:
-    async with inside(tmp_path) as room:
+async def test_they_are_where_the_client_came(host: str) -> None:
+    async with inside() as room:
         channel = await room.channel()
         answer = await room.call("/v1/get-ice-server-config", {"ChannelARN": channel.arn})
         assert answer.status == 200

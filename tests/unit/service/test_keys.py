@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,8 +20,8 @@ LINK, LINKS, UNLINK = (f"/sightline/v1/links/{verb}" for verb in ("create", "lis
 
 
 @pytest_asyncio.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Inside]:
-    async with inside(tmp_path) as started:
+async def room() -> AsyncIterator[Inside]:
+    async with inside() as started:
         await started.channel("demo")
         yield started
 
@@ -158,10 +157,10 @@ async def test_a_link_lives_eight_hours_if_nobody_says_and_can_be_taken_back(roo
     ],
 )
 async def test_a_links_addresses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object], bases: list[str]
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, object], bases: list[str]
 ) -> None:
     monkeypatch.setattr(keys, "_addresses", lambda: ["10.0.0.5", "192.168.7.7"])
-    async with inside(tmp_path, **settings) as room:
+    async with inside(**settings) as room:
         await room.channel("demo")
         link = (await room.call(LINK, {"channel": "demo"})).json
         urls = link["urls"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -18,8 +17,8 @@ SESSION = "/sightline/v1/session"
 
 
 @pytest_asyncio.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Inside]:
-    async with inside(tmp_path) as started:
+async def room() -> AsyncIterator[Inside]:
+    async with inside() as started:
         await started.channel("demo")
         yield started
 
@@ -190,9 +189,9 @@ class TestFiles:
             assert "evil" not in policy
 
 
-async def test_a_public_url_with_a_path_of_its_own(tmp_path: Path) -> None:
+async def test_a_public_url_with_a_path_of_its_own() -> None:
     """A proxy may strip the path or not; clients sign it either way."""
-    async with inside(tmp_path, public_url="https://cam.example/kvs") as room:
+    async with inside(public_url="https://cam.example/kvs") as room:
         channel = await room.channel()
         for path in ("/getSignalingChannelEndpoint", "/kvs/getSignalingChannelEndpoint"):
             answer = await room.call(path, {"ChannelARN": channel.arn})
@@ -205,8 +204,8 @@ async def test_a_public_url_with_a_path_of_its_own(tmp_path: Path) -> None:
         assert "connect-src 'self' wss://cam.example;" in policy
 
 
-async def test_a_service_that_stops_says_so(tmp_path: Path) -> None:
-    async with inside(tmp_path) as room:
+async def test_a_service_that_stops_says_so() -> None:
+    async with inside() as room:
         assert (await room.ask("GET", "/readyz")).status == 200
         room.context.draining = True
         assert (await room.ask("GET", "/readyz")).status == 503
@@ -216,9 +215,9 @@ async def test_a_service_that_stops_says_so(tmp_path: Path) -> None:
 
 
 async def test_an_accident_is_a_500_with_a_name_and_the_log_says_what(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with inside(tmp_path) as room:
+    async with inside() as room:
 
         async def broken(*_: object) -> dict[str, object]:
             raise RuntimeError("a secret detail")
