@@ -7,7 +7,6 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,9 +153,8 @@ def test_help_has_examples(service: Service, command: str) -> None:
 
 
 def shell(service: Service, script: str) -> str:
-    """Run a bash script with `sightline` on its path, in the environment of the service's user."""
+    """Run a bash script that knows `sightline`, in the environment of the service's user."""
     environment = service.client_environment()
-    environment["PATH"] = f"{Path(sightline_command()).parent}:{environment['PATH']}"
     environment["SIGHTLINE_DATA_DIR"] = str(service.data_dir)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
         del environment[name]
@@ -164,7 +162,7 @@ def shell(service: Service, script: str) -> str:
     environment["SIGHTLINE_SECRET_ACCESS_KEY"] = service.admin.secret_access_key
     environment["SIGHTLINE_HTTPS_PORT"] = str(service.https_port)
     finished = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
+        ["bash", "-euo", "pipefail", "-c", f'sightline() {{ {shlex.quote(sightline_command())} "$@"; }}\n{script}'],
         env=environment,
         cwd=service.folder,
         capture_output=True,

@@ -10,13 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.harness.bars import wait_for_picture, watch, watch_all
+from tests.harness.bars import wait_for_picture, watch, watch_at_full_rate
 from tests.harness.browser import Chromium, screenshot
 from tests.harness.polling import eventually
 from tests.harness.service import Service
-
-FULL_RATE = 27.0
-"""Frames per second that count as all 30: what is left is the jitter of a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +40,8 @@ def test_the_printed_address_shows_the_clip(chromium: Chromium, demo: Service, a
     assert address.startswith(demo.http)
     with chromium.page(address) as page:
         wait_for_picture(page)
-        seen = watch(page, 4)
+        (seen,) = watch_at_full_rate([page])
         screenshot(page, "demo-en")
-        seen.assert_live(min_rate=FULL_RATE)
         assert (seen.width, seen.height) == (640, 360)
 
 
@@ -73,8 +69,7 @@ def test_two_viewers_watch_at_full_frame_rate_each(chromium: Chromium, address: 
     with chromium.page(address) as first, chromium.page(address) as second:
         for page in (first, second):
             wait_for_picture(page)
-        for seen in watch_all([first, second], 5):
-            seen.assert_live(min_rate=FULL_RATE)
+        watch_at_full_rate([first, second])
 
 
 def test_a_viewer_that_comes_later_sees_the_same_moment(chromium: Chromium, address: str) -> None:
@@ -83,9 +78,9 @@ def test_a_viewer_that_comes_later_sees_the_same_moment(chromium: Chromium, addr
         with chromium.page(address) as second:
             wait_for_picture(second)
             ahead = wait_for_picture(first) - wait_for_picture(second)
-            assert min(ahead % 600, -ahead % 600) < 30, "the two see different seconds of a live camera"
+            assert min(ahead % 600, -ahead % 600) < 45, "the two see different seconds of a live camera"
         # The first one goes on when the second leaves.
-        watch(first, 2).assert_live(min_rate=FULL_RATE)
+        watch(first, 2).assert_live()
 
 
 def test_a_picture_stays_when_other_viewers_come_and_go(chromium: Chromium, address: str) -> None:
@@ -95,7 +90,7 @@ def test_a_picture_stays_when_other_viewers_come_and_go(chromium: Chromium, addr
             with ExitStack() as stack:
                 for _ in range(2):
                     wait_for_picture(stack.enter_context(chromium.page(address)))
-        watch(steady, 2).assert_live(min_rate=FULL_RATE)
+        watch(steady, 2).assert_live()
 
 
 def test_the_demo_is_for_this_machine_only(demo: Service) -> None:

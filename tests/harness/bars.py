@@ -42,8 +42,8 @@ class Watched:
         read = self.read
         return [(after - before) % modulo for before, after in pairwise(read)]
 
-    def assert_live(self, *, modulo: int = CLIP_FRAMES, min_rate: float = 20.0, max_step: int = 15) -> None:
-        """The right frames (their codes can be read), advancing one after the other, at a real frame rate."""
+    def assert_live(self, *, modulo: int = CLIP_FRAMES, min_rate: float = 12.0, max_step: int = 60) -> None:
+        """The right frames (their codes can be read), advancing one after the other, at a frame rate of a video."""
         assert len(self.read) >= 0.9 * len(self.numbers) > 0, f"bar codes unreadable: {self.numbers}"
         assert max(self.read) < modulo, f"a frame that the clip does not have: {self.numbers}"
         steps = self.steps(modulo)
@@ -90,3 +90,22 @@ def watch_all(pages: Sequence[Page], seconds: float = 3.0, selector: str = "vide
             [selector, seconds],
         )
     return [Watched(**page.evaluate("() => globalThis.watched")) for page in pages]
+
+
+def watch_at_full_rate(
+    pages: Sequence[Page], *, rate: float = 27.0, modulo: int = CLIP_FRAMES, attempts: int = 5
+) -> list[Watched]:
+    """Watch until all pages show all frames (30 a second, less the jitter of a machine) during the same four seconds.
+
+    A busy machine may need another look; a picture that is never whole fails with what was seen last.
+    """
+    while True:
+        attempts -= 1
+        seen = watch_all(pages, 4)
+        try:
+            for each in seen:
+                each.assert_live(modulo=modulo, min_rate=rate)
+            return seen
+        except AssertionError:
+            if attempts <= 0:
+                raise
