@@ -133,8 +133,6 @@ class Feed:
 
     def _count_one_less(self) -> None:
         if self.subscribers == 0:
-            if self._gop is not None:
-                self._gop.clear()  # The source stops: what it held would be the past for who comes next.
             self._on_demand_change()
 
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import av
+from av.stream import Stream
 
 from ..errors import SourceNotFound, UnsupportedMedia
 from .encoding_source import EncodingSource, RawPicture, RawSound
 from .units import AudioFormat, VideoFormat
 
-__all__ = ["FileSource"]
+__all__ = ["FileMedia", "FileSource", "open_container"]
 
 _DEFAULT_RATE = 30.0
 
 _Frame = TypeVar("_Frame")
+_Item = TypeVar("_Item")
 
 
 class FileSource(EncodingSource):
@@ -31,14 +33,17 @@ class FileSource(EncodingSource):
 
     def __init__(self, path: Path | str, *, loop: bool = True, bitrate: int | None = None) -> None:
         """``loop``: begin again at the end; ``bitrate``: of the video, in bits per second, by default from its size."""
-        super().__init__(_FileMedia(Path(path), loop), bitrate=bitrate)
+        super().__init__(FileMedia(Path(path), loop=loop), bitrate=bitrate)
 
 
-class _FileMedia:
-    def __init__(self, path: Path, loop: bool) -> None:
+class FileMedia:
+    """A file's pictures and sound, from the beginning and again, as often as somebody iterates over them."""
+
+    def __init__(self, path: Path, *, loop: bool) -> None:
+        """Blocks for some milliseconds. Raises SourceNotFound and UnsupportedMedia."""
         self._path = path
         self._loop = loop
-        with _open(path) as container:
+        with open_container(path) as container:
             if not container.streams.video:
                 raise UnsupportedMedia(f"{path} has no video stream, so there is no picture to send.")
             first = self._first_picture(container)
@@ -53,38 +58,42 @@ class _FileMedia:
 
     def pictures(self) -> Iterator[RawPicture]:
         """The pictures; both streams are read on their own, so a badly interleaved file does no harm."""
-        for seconds, frame in self._repeated("video", 1 / self.video.frame_rate):
-            if isinstance(frame, av.VideoFrame):
-                yield RawPicture(seconds, partial(_given, frame))
+        for seconds, frame in self.repeated(_pictures, 1 / self.video.frame_rate):
+            yield RawPicture(seconds, partial(_given, frame))
 
     def sounds(self) -> Iterator[RawSound]:
         """The sound."""
-        for seconds, frame in self._repeated("audio", 0.02):
-            if isinstance(frame, av.AudioFrame):
-                yield RawSound(seconds, partial(_given, frame))
+        for seconds, frame in self.repeated(_sounds, 0.02):
+            yield RawSound(seconds, partial(_given, frame))
 
-    def _repeated(self, kind: str, step: float) -> Iterator[tuple[float, av.VideoFrame | av.AudioFrame]]:
+    def repeated(
+        self, read: Callable[[av.container.InputContainer], Iterator[tuple[float | None, _Item]]], step: float
+    ) -> Iterator[tuple[float, _Item]]:
+        """What ``read`` finds in the file, with its time in seconds from the start, over and over when it loops.
+
+        ``step``: seconds that an item lasts, for one without a time. Raises UnsupportedMedia when nothing is found.
+        """
         begin = 0.0
         for _ in itertools.count() if self._loop else range(1):
             end = None
-            with _open(self._path) as container:
-                for frame in _decode(container, kind):
-                    time = end if frame.time is None else frame.time - self._start
+            with open_container(self._path) as container:
+                for at, item in read(container):
+                    time = end if at is None else at - self._start
                     end = (time or 0.0) + step
-                    yield begin + (time or 0.0), frame
+                    yield begin + (time or 0.0), item
             if end is None:
-                raise UnsupportedMedia(f"{self._path} has no {kind} that can be decoded.")
+                raise UnsupportedMedia(f"{self._path} has a stream in which nothing can be decoded.")
             # The streams of a file seldom end together; both begin the next round at the same time.
             begin += max(self._period, end)
 
     def _first_picture(self, container: av.container.InputContainer) -> av.VideoFrame:
-        for frame in _decode(container, "video"):
-            if isinstance(frame, av.VideoFrame):
-                return frame
+        for _, frame in _pictures(container):
+            return frame
         raise UnsupportedMedia(f"{self._path} has a video stream, but no picture in it can be decoded.")
 
 
-def _open(path: Path) -> av.container.InputContainer:
+def open_container(path: Path) -> av.container.InputContainer:
+    """Open it for reading. Raises SourceNotFound and UnsupportedMedia."""
     try:
         return av.open(str(path))
     except FileNotFoundError as error:
@@ -95,16 +104,24 @@ def _open(path: Path) -> av.container.InputContainer:
         raise SourceNotFound(f"{path} cannot be opened: {error}") from error
 
 
-def _decode(container: av.container.InputContainer, kind: str) -> Iterator[av.VideoFrame | av.AudioFrame]:
-    streams = container.streams.video if kind == "video" else container.streams.audio
-    for packet in container.demux(streams[0]):
+def _pictures(container: av.container.InputContainer) -> Iterator[tuple[float | None, av.VideoFrame]]:
+    for frame in _decode(container, container.streams.video[0]):
+        if isinstance(frame, av.VideoFrame):
+            yield frame.time, frame
+
+
+def _sounds(container: av.container.InputContainer) -> Iterator[tuple[float | None, av.AudioFrame]]:
+    for frame in _decode(container, container.streams.audio[0]):
+        if isinstance(frame, av.AudioFrame):
+            yield frame.time, frame
+
+
+def _decode(container: av.container.InputContainer, stream: Stream) -> Iterator[object]:
+    for packet in container.demux(stream):
         try:
-            frames = packet.decode()
+            yield from packet.decode()
         except av.InvalidDataError:
             continue  # A damaged spot costs its pictures, not the rest of the file.
-        for frame in frames:
-            if isinstance(frame, (av.VideoFrame, av.AudioFrame)):
-                yield frame
 
 
 def _given(frame: _Frame) -> _Frame:

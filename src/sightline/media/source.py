@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import ConfigError
+from ..errors import ConfigError, UnsupportedMedia
 from .feed import Feed
 from .file_source import FileSource
+from .pass_through import PassThroughSource
 from .test_picture import TestPicture
 
 __all__ = ["Source", "open_source"]
@@ -42,8 +43,8 @@ class Source(Protocol):
 def open_source(text: str, *, bitrate: int | None = None) -> Source:
     """The source that ``--source`` names: a file's path, ``test``, ``test:1280x720`` or ``test:1280x720@30``.
 
-    ``bitrate`` is the video's, in bits per second. Blocks for some milliseconds. Raises ConfigError, SourceNotFound and
-    UnsupportedMedia.
+    A file whose H.264 can be sent as it is costs no encoding, unless a ``bitrate`` is asked for, in bits per second of
+    the video. Blocks for some milliseconds. Raises ConfigError, SourceNotFound and UnsupportedMedia.
     """
     if text == "test" or text.startswith("test:"):
         match = _TEST.fullmatch(text)
@@ -54,4 +55,9 @@ def open_source(text: str, *, bitrate: int | None = None) -> Source:
         return TestPicture(int(match["width"]), int(match["height"]), int(match["rate"] or 30), bitrate=bitrate)
     if not text:
         raise ConfigError("The source is empty: give a video file, or test for the test picture.")
+    if bitrate is None:
+        try:
+            return PassThroughSource(Path(text))
+        except UnsupportedMedia:
+            pass  # It is encoded anew, or nothing can be done with it: the next line says which.
     return FileSource(Path(text), bitrate=bitrate)
