@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sightline.errors import InvalidArgument, InvalidArn, LinkError, MalformedMessage, SignatureRejected
 from sightline.wire.api_model import operations, parse_input
 from sightline.wire.arn import ChannelArn
+from sightline.wire.extras import Presence, ViewerPresence, decode_presence, encode_presence
 from sightline.wire.link_token import make_token, read_token
 from sightline.wire.messages import ClientMessage, decode_client_message, decode_server_message, encode_relayed
 from sightline.wire.payload import decode_payload, normalise_payload
@@ -85,8 +86,9 @@ class TestFrames:
         self.check(data)
 
     def check(self, frame: bytes | str) -> None:
-        with suppress(MalformedMessage):
-            decode_server_message(frame)
+        for decode in (decode_server_message, decode_presence):
+            with suppress(MalformedMessage):
+                decode(frame)
         try:
             message = decode_client_message(frame)
         except MalformedMessage:
@@ -114,6 +116,20 @@ class TestFrames:
             return decode_client_message(text)
         except MalformedMessage:
             return None
+
+
+VIEWER = ViewerPresence(client_id="v", connection_state="connected", ice_connection_state="completed", since=NOW)
+
+
+@MANY
+@given(damaged(st.just(encode_presence((VIEWER, VIEWER)))))
+def test_damaged_presence_reports(frame: bytes) -> None:
+    try:
+        report = decode_presence(frame)
+    except MalformedMessage:
+        return
+    assert isinstance(report, Presence)
+    assert all(0 <= viewer.since <= 1e11 for viewer in report.viewers)
 
 
 class TestPayloads:
