@@ -20,7 +20,7 @@ from . import gathering
 from .config import IceConfig, IceTimes
 from .connection import CheckedConnection, Counters
 from .interfaces import bind_udp, host_addresses
-from .liveness import due_checks, next_check
+from .liveness import due_checks
 from .paths import DatagramBurst, PeerPath
 from .protocol import AgentProtocol
 from .relay import RelayTransport
@@ -397,11 +397,15 @@ class IceAgent:
             self._timer = asyncio.get_running_loop().call_soon(self._tick)
 
     def _tick(self) -> None:
-        now, roll = time.monotonic(), self._roll
-        consent, backup = self._times.consent, self._times.backup
-        for path in due_checks(self._paths, now=now, consent=consent, backup=backup, roll=roll):
+        due, delay = due_checks(
+            self._paths,
+            now=time.monotonic(),
+            consent=self._times.consent,
+            backup=self._times.backup,
+            roll=self._roll,
+        )
+        for path in due:
             self._connection.ask(path)
-        delay = next_check(self._paths, now=now, consent=consent, backup=backup, roll=roll)
         if self._settled and self._connection.check_next():
             delay = min(delay, _LATE_CHECK_PACE)
         self._timer = asyncio.get_running_loop().call_later(delay, self._tick)

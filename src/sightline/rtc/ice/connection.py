@@ -41,7 +41,7 @@ import msgspec
 from aioice import Candidate, Connection, TransportPolicy, stun
 from aioice.ice import CandidatePair, StunProtocol, candidate_pair_priority
 
-from .consent import ConsentQuery, transaction_of
+from .consent import ConsentAnswerer, ConsentQuery, transaction_of
 from .paths import PeerPath
 from .protocol import AgentProtocol
 
@@ -49,6 +49,8 @@ __all__ = ["CheckedConnection", "Counters"]
 
 _ANSWER_LIFETIME = 5.0
 """Seconds for which the answer to a liveness query is waited for."""
+
+_BINDING_REQUEST = b"\x00\x01"
 
 State = CandidatePair.State
 
@@ -93,6 +95,8 @@ class CheckedConnection(Connection):
         self._on_learned = on_learned
         self._on_check_failed = on_check_failed
         self._queries: dict[PeerPath, ConsentQuery] = {}
+        self._answerers: dict[PeerPath, ConsentAnswerer] = {}
+        self._selected: PeerPath | None = None
         self._asked: dict[bytes, tuple[PeerPath, float]] = {}
 
     # -- what aioice calls
@@ -152,6 +156,7 @@ class CheckedConnection(Connection):
             self._add_path(pair, protocol)
             self._on_pairs()
         if self._nominated.get(1) is not before:
+            self._selected = self.selected()
             self._on_nominated()
 
     def _keep(self, unchecked: list[CandidatePair]) -> None:
@@ -167,6 +172,8 @@ class CheckedConnection(Connection):
         path = protocol.paths[pair.remote_addr] = self._make_path(protocol, pair, priority)
         request = self.build_request(pair, nominate=False)
         self._queries[path] = ConsentQuery(request, self.remote_password.encode())
+        username = f"{self.local_username}:{self.remote_username}"
+        self._answerers[path] = ConsentAnswerer(username, self.local_password.encode(), pair.remote_addr)
 
     def _may_nominate(self, pair: CandidatePair) -> bool:
         return not self.ice_controlling or self._nominated.get(1) in (None, pair)
@@ -235,6 +242,20 @@ class CheckedConnection(Connection):
         transaction = os.urandom(12)
         self._asked[transaction] = (path, now)
         path.send((query.encode(transaction),))
+
+    def take_query(self, datagram: bytes, source: tuple[str, int], protocol: AgentProtocol) -> bool:
+        """Whether a datagram was one of the peer's plain queries on a valid pair; it is answered then."""
+        path = protocol.paths.get(source)
+        if path is None or path.closed or datagram[:2] != _BINDING_REQUEST:
+            return False
+        answer = self._answerers[path].answer(
+            datagram, controlling=self.ice_controlling, nominated=path is self._selected
+        )
+        if answer is None:
+            return False
+        path.heard = time.monotonic()
+        path.send((answer,))
+        return True
 
     def take_answer(self, datagram: bytes, source: tuple[str, int]) -> bool:
         """Whether a datagram was the answer to a liveness query."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-__all__ = ["Pulse", "due_checks", "next_check"]
+__all__ = ["Pulse", "due_checks"]
 
 _QUIET = 0.25
 """Seconds without a sign of life after which the selected pair is asked out of turn; half of what counts as silence."""
@@ -30,31 +30,28 @@ class Pulse(Protocol):
 P = TypeVar("P", bound=Pulse)
 
 
-def due_checks(pairs: Sequence[P], *, now: float, consent: float, backup: float, roll: float = 0.5) -> list[P]:
-    """The pairs to ask now. ``pairs[0]`` is the selected one; see ``IceTimes`` for ``consent`` and ``backup``.
+def due_checks(
+    pairs: Sequence[P], *, now: float, consent: float, backup: float, roll: float = 0.5
+) -> tuple[list[P], float]:
+    """The pairs to ask now, and the seconds until more can be due (at least 10 ms: rounding makes no busy loop).
 
-    ``roll``, from 0 up to 1, spreads the checks of many sessions: intervals are 0.8 to 1.2 times the nominal ones.
+    ``pairs[0]`` is the selected one; see ``IceTimes`` for ``consent`` and ``backup``. ``roll``, from 0 up to 1, spreads the
+    checks of many sessions: intervals are 0.8 to 1.2 times the nominal ones.
     """
-    return [pair for pair, at in _plan(pairs, now, consent, backup, roll) if at <= now]
-
-
-def next_check(pairs: Sequence[Pulse], *, now: float, consent: float, backup: float, roll: float = 0.5) -> float:
-    """Seconds until the next check can be due; at least 10 ms, so that rounding makes no busy loop."""
-    times = [at for _, at in _plan(pairs, now, consent, backup, roll)]
-    return max(min(times, default=now + backup) - now, 0.01)
-
-
-def _plan(pairs: Sequence[P], now: float, consent: float, backup: float, roll: float) -> list[tuple[P, float]]:
-    if not pairs:
-        return []
     stretch = 0.8 + 0.4 * roll
-    selected = pairs[0]
-    # Quiet: asked once 0.25 s after the last sign of life, and again each 0.25 s until there is one.
-    quiet = max(selected.heard, selected.asked) + _QUIET
-    plan = [(selected, min(selected.asked + consent * stretch, quiet))]
-    search_from = selected.heard + _SEARCH
-    for pair in pairs[1:_MAX_PAIRS]:
-        regular = pair.asked + backup * stretch
-        search = max(search_from, pair.asked + _SEARCH_AGAIN)
-        plan.append((pair, min(regular, search)))
-    return [(pair, at) for pair, at in plan if not pair.closed]
+    due: list[P] = []
+    next_at = now + backup
+    search_from = pairs[0].heard + _SEARCH if pairs else now
+    for index, pair in enumerate(pairs[:_MAX_PAIRS]):
+        if pair.closed:
+            continue
+        if index == 0:
+            # Quiet: asked 0.25 s after the last sign of life, and again each 0.25 s until there is one.
+            at = min(pair.asked + consent * stretch, max(pair.heard, pair.asked) + _QUIET)
+        else:
+            at = min(pair.asked + backup * stretch, max(search_from, pair.asked + _SEARCH_AGAIN))
+        if at <= now:
+            due.append(pair)
+            at = now + _QUIET
+        next_at = min(next_at, at)
+    return due, max(next_at - now, 0.01)

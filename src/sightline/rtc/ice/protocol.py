@@ -50,7 +50,7 @@ class AgentProtocol(StunProtocol):
             self._agent.deliver(datagram)
             return
         try:
-            if not self._agent.take_answer(datagram, source):
+            if not self._agent.take_query(datagram, source, self) and not self._agent.take_answer(datagram, source):
                 super().datagram_received(datagram, source)
         except Exception as error:  # aioice's codec and checks raise all kinds of errors on malformed input
             self._agent.counters.malformed += 1

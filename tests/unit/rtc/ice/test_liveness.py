@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sightline.rtc.ice.liveness import due_checks, next_check
+from sightline.rtc.ice.liveness import due_checks
 
 
 class FakePulse(msgspec.Struct, eq=False):
@@ -22,10 +22,11 @@ def simulate(pairs: list[FakePulse], *, seconds: float, answering: bool) -> dict
         for index, pair in enumerate(pairs):
             if answering:
                 pair.heard = max(pair.heard, now if index == 0 else pair.asked)
-        for pair in due_checks(pairs, now=now, consent=1.0, backup=5.0):
+        due, wait = due_checks(pairs, now=now, consent=1.0, backup=5.0)
+        for pair in due:
             asked[pairs.index(pair)].append(now)
             pair.asked = now
-        now += max(0.01, min(0.05, next_check(pairs, now=now, consent=1.0, backup=5.0)))
+        now += min(0.05, wait)
     return asked
 
 
@@ -53,19 +54,26 @@ def test_backup_pairs_are_asked_before_silence_is_called_silence() -> None:
 
 def test_intervals_are_spread() -> None:
     pair = FakePulse(heard=0.79, asked=0.0)
-    assert due_checks([pair], now=0.81, consent=1.0, backup=5.0, roll=0.0) == [pair]
-    assert due_checks([pair], now=0.81, consent=1.0, backup=5.0, roll=1.0) == []
+    assert due_checks([pair], now=0.81, consent=1.0, backup=5.0, roll=0.0)[0] == [pair]
+    assert due_checks([pair], now=0.81, consent=1.0, backup=5.0, roll=1.0)[0] == []
 
 
 def test_no_more_than_sixteen_pairs_are_kept_alive() -> None:
     pairs = [FakePulse(0.0, 0.0) for _ in range(40)]
-    assert len(due_checks(pairs, now=100.0, consent=1.0, backup=5.0)) == 16
+    assert len(due_checks(pairs, now=100.0, consent=1.0, backup=5.0)[0]) == 16
 
 
 def test_closed_pairs_are_left_alone() -> None:
-    assert due_checks([FakePulse(0.0, 0.0, closed=True)], now=100.0, consent=1.0, backup=5.0) == []
+    due, wait = due_checks([FakePulse(0.0, 0.0, closed=True)], now=100.0, consent=1.0, backup=5.0)
+    assert (due, wait) == ([], 5.0)
 
 
 def test_without_pairs_there_is_nothing_to_do() -> None:
-    assert due_checks([], now=1.0, consent=1.0, backup=5.0) == []
-    assert next_check([], now=1.0, consent=1.0, backup=5.0) == 5.0
+    assert due_checks([], now=1.0, consent=1.0, backup=5.0) == ([], 5.0)
+
+
+def test_the_wait_is_until_the_next_one() -> None:
+    due, wait = due_checks([FakePulse(heard=9.9, asked=9.5)], now=10.0, consent=1.0, backup=5.0)
+    assert (due, wait) == ([], pytest.approx(0.15))
+    due, wait = due_checks([FakePulse(heard=10.0, asked=9.001)], now=10.0, consent=1.0, backup=5.0)
+    assert (due, wait) == ([], 0.01)
