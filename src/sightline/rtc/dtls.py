@@ -12,33 +12,18 @@ to be wished for a camera is done here, around it:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from functools import partial
-from weakref import WeakKeyDictionary
 
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
 
 from .certificates import Certificate
 from .fingerprint import Fingerprint, certificate_matches
-from .srtp import PROFILES, SrtpSession, profile_named
+from .openssl import MAX_RECEIVED, MTU, context_for, drain, reason_of
+from .srtp import SrtpSession, profile_named
 
 __all__ = ["DtlsSession", "DtlsState"]
-
-_DTLS_1_2 = 0xFEFD  # pyOpenSSL has no name for it
-
-_CIPHERS = (
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:"
-    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA"
-)
-"""RSA is for devices whose certificates are; CBC at the end for very old ones (both allowed by RFC 8827 §6.5)."""
-
-_MTU = 1200
-"""Bytes of a UDP payload that passes everywhere, even in IPv6 tunnels; libwebrtc takes the same."""
-
-_MAX_RECEIVED = 16_384
-"""OpenSSL reads no more at once; what would be left over must not be taken for the beginning of the next datagram."""
 
 _FIRST_RESEND = 0.1
 """Seconds: above the round trip of most paths. libwebrtc takes 0.05, RFC 6347 §4.2.4.1 1.0, for networks of 2012."""
@@ -54,7 +39,6 @@ _ANSWER_PAUSE = 0.05
 _MAX_WAITING = 64
 """Datagrams of application data that are kept until they are taken: more come only when nobody takes any."""
 
-_RECORD_HEADER = 13
 _HANDSHAKE_RECORDS = (20, 22)  # change_cipher_spec, handshake
 
 
@@ -103,8 +87,8 @@ class DtlsSession:
         """Begin: a client says hello, a server listens. Calls after the first do nothing."""
         if self.state is not DtlsState.NEW:
             return
-        connection = SSL.Connection(_context(self.certificate))
-        connection.set_ciphertext_mtu(_MTU)
+        connection = SSL.Connection(context_for(self.certificate))
+        connection.set_ciphertext_mtu(MTU)
         if self.client:
             connection.set_connect_state()
         else:
@@ -117,9 +101,9 @@ class DtlsSession:
     def receive(self, datagram: bytes, now: float) -> None:
         """A datagram of the DTLS kind from the peer. Anything else is dropped, as is all before ``start``."""
         connection = self._ssl
-        if connection is None or not 0 < len(datagram) <= _MAX_RECEIVED:
+        if connection is None or not 0 < len(datagram) <= MAX_RECEIVED:
             return
-        repeated = self._flight and self.state is DtlsState.CONNECTED and datagram[0] in _HANDSHAKE_RECORDS
+        repeated = bool(self._flight) and self.state is DtlsState.CONNECTED and datagram[0] in _HANDSHAKE_RECORDS
         connection.bio_write(datagram)
         if self.state is DtlsState.CONNECTING:
             self._advance(connection, now)
@@ -157,9 +141,9 @@ class DtlsSession:
         try:
             self._ssl.send(data)
         except SSL.Error as error:
-            self._fail(_reason(error))
+            self._fail(reason_of(error))
             raise ConnectionError(f"DTLS failed: {self.failure}") from error
-        self._outgoing += _datagrams(self._drain(self._ssl))
+        self._outgoing += drain(self._ssl)
 
     def close(self) -> None:
         """Say goodbye (close_notify, which a lost datagram may swallow) and forget the keys. Idempotent."""
@@ -187,10 +171,10 @@ class DtlsSession:
         except SSL.WantReadError:
             connected = False
         except SSL.Error as error:
-            connected, failure = False, _reason(error)
+            connected, failure = False, reason_of(error)
         else:
             connected = True
-        flight = _datagrams(self._drain(connection))
+        flight = drain(connection)
         if failure:
             self._outgoing += flight  # the alert that says so
             self._fail(failure)
@@ -226,9 +210,9 @@ class DtlsSession:
         try:
             connection.DTLSv1_handle_timeout()
         except SSL.Error as error:
-            self._fail(_reason(error))
+            self._fail(reason_of(error))
             return
-        flight = _datagrams(self._drain(connection))
+        flight = drain(connection)
         if flight:
             self._flight = flight
             self._outgoing += flight
@@ -245,7 +229,7 @@ class DtlsSession:
         """Take the application data out of what was received."""
         while True:
             try:
-                data = connection.recv(_MAX_RECEIVED)
+                data = connection.recv(MAX_RECEIVED)
             except SSL.WantReadError:
                 break
             except SSL.ZeroReturnError:
@@ -253,25 +237,19 @@ class DtlsSession:
                 self._end(DtlsState.CLOSED)
                 return
             except SSL.Error as error:
-                self._fail(_reason(error))
+                self._fail(reason_of(error))
                 return
             if len(self._data) < _MAX_WAITING:
                 self._data.append(data)
         # What OpenSSL answers by itself: its last flight again, a refusal to negotiate anew.
-        self._outgoing += _datagrams(self._drain(connection))
+        self._outgoing += drain(connection)
 
     def _say_goodbye(self, connection: SSL.Connection) -> None:
         try:
             connection.shutdown()
         except SSL.Error:
             return  # nothing to say before there are keys
-        self._outgoing += _datagrams(self._drain(connection))
-
-    def _drain(self, connection: SSL.Connection) -> bytes:
-        drained = []
-        for part in iter(partial(_read_bio, connection.bio_read), b""):
-            drained.append(part)
-        return b"".join(drained)
+        self._outgoing += drain(connection)
 
     def _fail(self, why: str) -> None:
         self.failure = why
@@ -283,65 +261,3 @@ class DtlsSession:
         self._ssl = None
         self._flight = []
         self._resend_at = self._openssl_at = None
-
-
-_contexts: WeakKeyDictionary[Certificate, SSL.Context] = WeakKeyDictionary()
-
-
-def _context(certificate: Certificate) -> SSL.Context:
-    """What all sessions under one certificate have in common, made once."""
-    context = _contexts.get(certificate)
-    if context is None:
-        context = SSL.Context(SSL.DTLS_METHOD)
-        context.set_min_proto_version(_DTLS_1_2)
-        context.set_max_proto_version(_DTLS_1_2)
-        context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_QUERY_MTU | SSL.OP_NO_RENEGOTIATION)
-        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
-        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-        context.set_cipher_list(_CIPHERS.encode())
-        context.set_tlsext_use_srtp(":".join(profile.name for profile in PROFILES).encode())
-        # Any certificate, but there must be one: who it is, the fingerprint tells, once the handshake is done.
-        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _any_certificate)
-        context.use_certificate(certificate.certificate)
-        context.use_privatekey(certificate.key)
-        _contexts[certificate] = context
-    return context
-
-
-def _any_certificate(*_: object) -> bool:
-    return True
-
-
-def _read_bio(bio_read: Callable[[int], bytes]) -> bytes:
-    try:
-        return bio_read(_MAX_RECEIVED)
-    except SSL.WantReadError:
-        return b""
-
-
-def _datagrams(stream: bytes) -> list[bytes]:
-    """OpenSSL's memory is a stream of records; as many go into a datagram as fit, in their order."""
-    datagrams: list[bytes] = []
-    for record in _records(stream):
-        if datagrams and len(datagrams[-1]) + len(record) <= _MTU:
-            datagrams[-1] += record
-        else:
-            datagrams.append(record)
-    return datagrams
-
-
-def _records(stream: bytes) -> Iterator[bytes]:
-    """Cut at the lengths in the headers (RFC 6347 §4.1)."""
-    position = 0
-    while position < len(stream):
-        end = position + _RECORD_HEADER + int.from_bytes(stream[position + 11 : position + 13])
-        yield stream[position:end]
-        position = end
-
-
-def _reason(error: SSL.Error) -> str:
-    """OpenSSL's own words, without the names of its functions."""
-    details = error.args[0] if error.args else None
-    if isinstance(details, list) and details:
-        return str(details[-1][-1])
-    return str(error) or type(error).__name__
