@@ -172,6 +172,8 @@ class Exchange:
             del channel.members[key]
             if connection.role is Role.VIEWER:
                 outputs += _socket_told(channel, connection, SocketState(open=False))
+                if connection.extras:
+                    self._withdraw(channel, connection.client_id)
             if losers := channel.muted.get(key):
                 # Its rival left. Closed, the newest loser comes back and is heard again.
                 outputs.append(Close(losers[-1], CloseCode.REPLACED, "the other connection of this id has left"))
@@ -183,6 +185,15 @@ class Exchange:
             channel.evictions.pop(key, None)
         self._forget_if_empty(channel)
         return outputs
+
+    def _withdraw(self, channel: _Channel, client_id: str) -> None:
+        """Our own viewers offer anew when they come back: an old offer would cost the master a session for nobody,
+        and its answer would meet the viewer's next offer. Others keep KVS's semantics: what waits, waits for its TTL.
+        """
+        if (queue := channel.pending.get(_MASTER)) is not None:
+            queue.withdraw(client_id)
+            if not queue:
+                del channel.pending[_MASTER]
 
     def _evict(self, channel: _Channel, key: str, loser: Connection, now: float) -> list[Output]:
         self.stats.evicted += 1

@@ -48,6 +48,10 @@ class PendingQueue:
         self._messages.append(message)
         return False
 
+    def withdraw(self, sender: str) -> None:
+        """Forget what that sender has waiting."""
+        self._messages = deque(message for message in self._messages if message.sender != sender)
+
     def expire(self, now: float) -> int:
         """Forget what is too old; the number of messages forgotten."""
         kept = deque(message for message in self._messages if message.expires_at > now)

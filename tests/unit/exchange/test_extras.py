@@ -103,3 +103,22 @@ def test_the_master_of_a_channel_can_be_asked_for() -> None:
     master = room.master()
     assert room.exchange.master(arn) is master.connection
     assert room.exchange.master("arn:other") is None
+
+
+def test_a_viewer_of_ours_that_leaves_takes_its_offer_back() -> None:
+    """It offers anew when it comes back; the old answer would meet the new offer."""
+    room = Room()
+    ours, stock = room.viewer("ours", extras=True), room.viewer("stock")
+    room.say(ours, "ours", action="SDP_OFFER")
+    room.say(stock, "stock", action="SDP_OFFER")
+    room.leave(ours)
+    room.leave(stock)
+    assert room.master().received() == ["stock"]
+
+
+def test_nothing_is_left_of_a_channel_whose_only_offer_was_taken_back() -> None:
+    room = Room()
+    viewer = room.viewer("ours", extras=True)
+    room.say(viewer, "offer", action="SDP_OFFER")
+    room.leave(viewer)
+    assert room.is_empty()
