@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from functools import lru_cache
 from typing import Protocol
 
 __all__ = ["Outbox", "text_head"]
@@ -19,6 +20,7 @@ _four_bytes = struct.Struct("!BBH").pack
 _ten_bytes = struct.Struct("!BBQ").pack
 
 
+@lru_cache(maxsize=2048)
 def text_head(size: int) -> bytes:
     """The head of an unmasked, unfragmented text frame of ``size`` bytes (RFC 6455 §5.2)."""
     if size < 126:
