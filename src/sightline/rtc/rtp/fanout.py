@@ -13,6 +13,7 @@ from .bandwidth import RateMeter
 from .clock import LiveClock
 from .outlet import Outlet, Replayed
 from .packetize import Packets, Unit, packetizer
+from .rtcp import MalformedRtcp, Report
 
 __all__ = ["CallLater", "Fanout", "Feed", "Handle"]
 
@@ -157,9 +158,15 @@ class Fanout:
             outlet.keyframes.ask_at_once()
             self._wake(outlet)
 
-    def receive_rtcp(self, outlet: Outlet, packet: bytes) -> Sequence[object]:
-        """``Outlet.receive_rtcp``, and what follows from it."""
-        reports = outlet.receive_rtcp(packet, self._clock())
+    def receive_rtcp(self, outlet: Outlet, packet: bytes) -> Sequence[Report]:
+        """``Outlet.receive_rtcp``, and what follows from it. Raises MalformedRtcp."""
+        try:
+            reports = outlet.receive_rtcp(packet, self._clock())
+        except MalformedRtcp:
+            raise
+        except Exception as error:
+            self._fail(outlet, error)
+            return ()
         if outlet.keyframes.next_time is not None:
             self._wake(outlet)
         return reports

@@ -96,8 +96,11 @@ class OutgoingStream:
         self.settings = settings
         self.counters = StreamCounters()
         self.waits_for_keyframe = True
+        """Until ``begin``, or a keyframe that is accepted."""
         self.rtt: float | None = None
+        """Seconds of the round trip, by the last report that allowed to tell."""
         self.last_block: ReportBlock | None = None
+        """The viewer's last report on the stream."""
         self._protect = protect
         self._next = sequence
         self._offset = timestamp_offset
@@ -116,6 +119,11 @@ class OutgoingStream:
     def next_sequence(self) -> int:
         """The 16-bit number of the packet that is built next."""
         return self._next & 0xFFFF
+
+    @property
+    def next_rtx_sequence(self) -> int:
+        """The same of the RTX stream: who goes on with these SSRCs under the same keys begins there."""
+        return self._rtx_sequence
 
     def accepts(self, packets: Packets) -> bool:
         """Whether the unit is sent to this viewer: after a start or a loss, nothing before the next keyframe is."""

@@ -228,6 +228,19 @@ def test_one_viewer_that_fails_does_not_stop_the_others(loop: Loop, fanout: Fano
     assert not bad.outlet.active
 
 
+def test_a_viewer_whose_repeats_fail_is_told(loop: Loop, fanout: Fanout) -> None:
+    feed = Feed(loop)
+    (bad,) = joined(fanout, feed)
+    feed.play(2)
+
+    def broken(packet: bytes) -> bytes:
+        raise ValueError("no keys")
+
+    bad.video._protect = broken
+    assert fanout.receive_rtcp(bad.outlet, build([Nack(9, 0x11111111, (100,))])) == ()
+    assert [str(error) for error in bad.errors] == ["no keys"]
+
+
 # -- what viewers ask for ---------------------------------------------------------------------------------------------
 
 
