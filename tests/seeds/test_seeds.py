@@ -104,7 +104,9 @@ class TestSeed001:
             page.evaluate("() => start()")
             wait_for_picture(page, "#remote")
             watch(page, 2, "#remote").assert_live()
-            assert page.evaluate("() => seen") == ["open", "offer", "answer", "connecting", "connected"]
+            seen = page.evaluate("() => seen")
+            # The camera's first connectivity check may arrive ahead of its answer.
+            assert [each for each in seen if each != "connecting"] == ["open", "offer", "answer", "connected"]
             assert page.evaluate("() => [answerTimer, retries]") == [None, 0]
             screenshot(page, "seed-001-viewer")
             page.evaluate("() => { closeConnection(); closeConnection(); }")
@@ -130,7 +132,7 @@ class TestSeed001:
             seen = [each for each in page.evaluate("() => seen") if each not in ("close", "closed")]
             assert seen[:4] == ["open", "offer", "no answer", "retry"]
             # The camera may have answered the first offer, which waited for it: that answer comes early and is useless.
-            assert [each for each in seen[4:] if each != "answer"] == ["open", "offer", "connecting", "connected"]
+            assert [each for each in seen[4:] if each not in ("answer", "connecting")] == ["open", "offer", "connected"]
             assert page.evaluate("() => [answerTimer, retries]") == [None, 0]
             assert page.locator("#alert").text_content() == ""
 
