@@ -1,8 +1,8 @@
 """The checks that go on for ever on a valid pair, ours and the peer's (RFC 7675 §5.1), without the cost of a codec.
 
-aioice's codec takes 70 µs for a query of ours and its answer, and 100 µs to answer one of the peer's: at a hundred viewers
-more than their pictures' encryption. Nothing changes in these messages but the transaction id, so here the rest is encoded
-once and only the two checksums are made anew. Whatever is not plain is left to aioice.
+aioice's codec takes 70 µs for a query of ours and its answer, and 100 µs to answer one of the peer's: with a hundred
+viewers a good part of what the whole engine costs. Nothing changes in these messages but the transaction id, so here
+the rest is encoded once and only the two checksums are made anew. Whatever is not plain is left to aioice.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class ConsentQuery:
 class ConsentAnswerer:
     """The peer's queries on one pair, once it is valid.
 
-    ``username``: ours and the peer's user name fragments with a colon between them; ``key``: our password; ``source``: the
-    peer's address, as it comes to us.
+    ``username``: ours and the peer's user name fragments with a colon between them; ``key``: our password; ``source``:
+    the peer's address, as it comes to us.
     """
 
     __slots__ = ("_key", "_mapped", "_mapped_v6", "_username")

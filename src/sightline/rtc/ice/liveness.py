@@ -35,8 +35,8 @@ def due_checks(
 ) -> tuple[list[P], float]:
     """The pairs to ask now, and the seconds until more can be due (at least 10 ms: rounding makes no busy loop).
 
-    ``pairs[0]`` is the selected one; see ``IceTimes`` for ``consent`` and ``backup``. ``roll``, from 0 up to 1, spreads the
-    checks of many sessions: intervals are 0.8 to 1.2 times the nominal ones.
+    ``pairs[0]`` is the selected one; see ``IceTimes`` for ``consent`` and ``backup``. ``roll``, from 0 up to 1, spreads
+    the checks of many sessions: intervals are 0.8 to 1.2 times the nominal ones.
     """
     stretch = 0.8 + 0.4 * roll
     due: list[P] = []

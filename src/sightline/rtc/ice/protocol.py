@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, cast
 
-from aioice import Candidate, stun
+from aioice import stun
 from aioice.ice import StunProtocol
 
 from .paths import PeerPath
@@ -85,8 +85,3 @@ class AgentProtocol(StunProtocol):
     def forget_check(self, addr: tuple[str, int]) -> None:
         """The check to ``addr`` has ended, one way or the other."""
         self._unanswered.pop(addr, None)
-
-    @property
-    def base(self) -> Candidate:
-        """The candidate that this socket or relay is."""
-        return self.local_candidate

@@ -232,10 +232,12 @@ class IceSession:
         for number in list(self._agents):
             self._drop(number)
         self._update()
-        if self._timer is not None:
+        if self._closed and self._timer is not None:
             self._timer.cancel()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        # Those of now: a generation that is begun meanwhile is nothing that a sleeper waits for.
+        ending = set(self._tasks)
+        if ending:
+            await asyncio.wait(ending)
 
     # -- inside
 

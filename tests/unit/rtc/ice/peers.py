@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -166,63 +165,3 @@ async def eventually(condition: Callable[[], object], *, seconds: float = 10.0) 
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         await asyncio.sleep(0.005)
-
-
-class Forwarder:
-    """A UDP address on this machine that passes datagrams on, until it is told to swallow them.
-
-    Stands between an agent and its peer's socket: a network path that can die without anybody's socket closing.
-    """
-
-    def __init__(self, to: tuple[str, int]) -> None:
-        self.dead = False
-        self.passed = 0
-        self._to = to
-        self._front = self._socket()
-        self._backs: dict[tuple[str, int], socket.socket] = {}
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._front, self._inward)
-
-    @property
-    def address(self) -> tuple[str, int]:
-        host, port = self._front.getsockname()
-        return host, port
-
-    def close(self) -> None:
-        for sock in [self._front, *self._backs.values()]:
-            self._loop.remove_reader(sock)
-            sock.close()
-
-    def _inward(self) -> None:
-        for data, source in _drain(self._front):
-            if self.dead:
-                continue
-            back = self._backs.get(source)
-            if back is None:
-                back = self._backs[source] = self._socket()
-                self._loop.add_reader(back, self._outward, back, source)
-            back.sendto(data, self._to)
-            self.passed += 1
-
-    def _outward(self, back: socket.socket, to: tuple[str, int]) -> None:
-        for data, _ in _drain(back):
-            if not self.dead:
-                self._front.sendto(data, to)
-                self.passed += 1
-
-    @staticmethod
-    def _socket() -> socket.socket:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        sock.bind(("127.0.0.1", 0))
-        return sock
-
-
-def _drain(sock: socket.socket) -> Sequence[tuple[bytes, tuple[str, int]]]:
-    found = []
-    while True:
-        try:
-            found.append(sock.recvfrom(65_535))
-        except BlockingIOError:
-            return found

@@ -170,7 +170,7 @@ def swallow(party: Party, *, again: bool = True) -> None:
     """Make a party deaf, as a dead link does; or let it hear again."""
     agent = party.session.active
     assert agent is not None
-    for protocol in agent._sockets:
+    for protocol in agent._gatherer._sockets:
         if again:
             protocol.datagram_received = lambda data, addr: None  # type: ignore[method-assign]
         else:
@@ -203,7 +203,7 @@ async def test_a_restart_over_a_new_path_while_the_old_one_is_dead() -> None:
         agents = [party.session.active for party in (a, b)]
         for agent in agents:
             assert agent is not None
-            for protocol in agent._sockets:
+            for protocol in agent._gatherer._sockets:
                 protocol.datagram_received = lambda data, addr: None  # type: ignore[method-assign]
         a.received.clear()
         begin = time.monotonic()
@@ -221,7 +221,7 @@ def cut(party: Party, remote: tuple[str, int]) -> None:
     """Make a party deaf to one address of its peer."""
     agent = party.session.active
     assert agent is not None
-    for protocol in agent._sockets:
+    for protocol in agent._gatherer._sockets:
         original = protocol.datagram_received
 
         def filtered(data: bytes | str, addr: tuple[object, ...], original: object = original) -> None:
