@@ -33,6 +33,13 @@ _SLOWEST_RESEND = 2.0
 _HANDSHAKE_LIMIT = 30.0
 """Seconds after which nobody is there: twice what our viewers wait for a connection."""
 
+_HELLO_LIMIT = 10.0
+"""Seconds that a server waits for a client's hello, once there is a path. Firefox never begins a new session on an old
+connection, whatever the fingerprint says: the sooner it loses the path again, the sooner its page connects anew."""
+
+_STALE_LIMIT = 2.0
+"""The same, when what comes in belongs to an older session."""
+
 _ANSWER_PAUSE = 0.05
 """Seconds between two answers to a client that repeats its last flight."""
 
@@ -80,6 +87,7 @@ class DtlsSession:
         self._resend_pause = _FIRST_RESEND
         self._resend_at: float | None = None
         self._openssl_at: float | None = None
+        self._started_at = 0.0
         self._deadline = 0.0
         self._answered_at = float("-inf")
 
@@ -95,7 +103,8 @@ class DtlsSession:
             connection.set_accept_state()
         self._ssl = connection
         self.state = DtlsState.CONNECTING
-        self._deadline = now + _HANDSHAKE_LIMIT
+        self._started_at = now
+        self._deadline = now + (_HANDSHAKE_LIMIT if self.client else _HELLO_LIMIT)
         self._advance(connection, now)
 
     def receive(self, datagram: bytes, now: float) -> None:
@@ -106,6 +115,8 @@ class DtlsSession:
         repeated = bool(self._flight) and self.state is DtlsState.CONNECTED and datagram[0] in _HANDSHAKE_RECORDS
         connection.bio_write(datagram)
         if self.state is DtlsState.CONNECTING:
+            if not self._flight and _is_encrypted(datagram):
+                self._deadline = min(self._deadline, now + _STALE_LIMIT)
             self._advance(connection, now)
         if self.state is DtlsState.CONNECTED:
             self._read(connection)
@@ -119,7 +130,8 @@ class DtlsSession:
         if connection is None or self.state is not DtlsState.CONNECTING:
             return
         if now >= self._deadline:
-            self._fail("the handshake took too long")
+            begun = self.client or self._flight
+            self._fail("the handshake took too long" if begun else "the peer begins no handshake")
             return
         if self._openssl_at is not None and now >= self._openssl_at:
             self._handle_timeout(connection, now)
@@ -180,6 +192,8 @@ class DtlsSession:
             self._fail(failure)
             return
         if flight:
+            if not self._flight:
+                self._deadline = self._started_at + _HANDSHAKE_LIMIT
             self._flight = flight
             self._outgoing += flight
             self._resend_pause = _FIRST_RESEND
@@ -261,3 +275,8 @@ class DtlsSession:
         self._ssl = None
         self._flight = []
         self._resend_at = self._openssl_at = None
+
+
+def _is_encrypted(datagram: bytes) -> bool:
+    """Whether its first record is of an epoch with keys (RFC 6347 §4.1)."""
+    return datagram[3:5] > b"\x00\x00"

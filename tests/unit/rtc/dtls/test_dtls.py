@@ -85,8 +85,38 @@ def test_a_dead_path_is_given_up_after_thirty_seconds_without_a_flood() -> None:
     link.run(31)
     assert link.client.state == link.server.state == "failed"
     assert "too long" in link.client.failure
+    assert "no handshake" in link.server.failure
     assert len(link.sent) < 60
     assert link.client.next_timeout() is None
+
+
+def test_a_server_waits_ten_seconds_for_a_hello_and_then_as_long_as_a_client() -> None:
+    link = Link(lose=lambda *_: True)
+    link.server.start(0)
+    assert link.server.next_timeout() == 10
+    link.run(11)
+    assert link.server.state == "failed"
+    begun = Link(lose=lambda session, *_: not session.client)
+    begun.start()
+    begun.run(29)
+    assert begun.server.state == "connecting"
+
+
+def test_a_peer_that_goes_on_with_an_older_session_is_given_up_after_two_seconds() -> None:
+    """Firefox does, after a restart that was answered under another certificate."""
+    old = Link()
+    old.connect()
+    new = DtlsSession(SERVER, client=False, fingerprints=[CLIENT.fingerprint])
+    new.start(100)
+    for now in (100.5, 101, 102):
+        old.client.send_data(b"still there?")
+        new.receive(old.client.take_outgoing()[0], now)
+        new.tick(now)
+    assert new.state == "connecting", "it may only be a late one, and a hello come yet"
+    assert new.next_timeout() == 102.5
+    new.tick(102.5)
+    assert new.state == "failed"
+    assert "begins no handshake" in new.failure
 
 
 @pytest.mark.parametrize("algorithm", ["sha-256", "sha-384", "sha-512"])
