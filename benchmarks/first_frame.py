@@ -21,7 +21,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from support.processes import be_nice, free_port, plain_environment, sightline_command
+from support.processes import before_everybody, free_port, plain_environment, sightline_command
 from support.report import finish, say, table
 
 EXAMPLE = """\
@@ -45,8 +45,8 @@ STAGES = ("opened", "session", "offerReady", "socket", "offerSent", "answer", "c
 
 def main() -> None:
     args = arguments()
-    if args.nice:
-        be_nice(args.nice)
+    if args.alone:
+        before_everybody()
     runs = []
     with (
         tempfile.TemporaryDirectory(prefix="sightline-first-frame-") as directory,
@@ -56,6 +56,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS, headless=True)
         watch(browser, address)
         for number in range(args.runs):
+            time.sleep(1)
             runs.append(watch(browser, address))
             say(f"run {number + 1:2}  " + "  ".join(f"{stage} {ms:.0f}" for stage, ms in runs[-1].items()))
         browser.close()
@@ -69,7 +70,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=20, help="how many (default 20)")
     parser.add_argument("--source", default="clip", help="the camera's picture: clip (default), test or a file")
     parser.add_argument(
-        "--nice", type=int, default=0, metavar="N", help="nice value; below 0, as root, where others use the machine"
+        "--alone", action="store_true", help="as root, on a busy machine: camera and browser before everybody else"
     )
     return parser.parse_args()
 

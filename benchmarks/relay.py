@@ -32,7 +32,6 @@ from support.processes import (
     REGION,
     SECRET_ACCESS_KEY,
     Server,
-    be_nice,
     certificate_of,
     cores,
     free_port,
@@ -56,8 +55,6 @@ Plan = list[dict[str, object]]
 
 def main() -> None:
     args = arguments()
-    if args.nice:
-        be_nice(args.nice)
     only = set(args.only.split(","))
     names = [name for name in ("sightline", *RIVALS) if name in only]
     with tempfile.TemporaryDirectory(prefix="sightline-relay-") as directory, contextlib.ExitStack() as stack:
@@ -83,16 +80,12 @@ def arguments() -> argparse.Namespace:
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5, help="how often everybody has a turn (default 5)")
-    parser.add_argument("--seconds", type=float, default=1.5, help="length of a turn (default 1.5)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn (default 1)")
     parser.add_argument("--sizes", type=int, nargs="+", default=[300, 3000], help="bytes of a frame (300 3000)")
     parser.add_argument("--only", default="sightline,ws,peer,aiohttp", help="comma list of servers")
     parser.add_argument("--no-tls", action="store_true", help="plain connections only")
     parser.add_argument(
-        "--nice",
-        type=int,
-        default=0,
-        metavar="N",
-        help="nice value of all; below 0, as root, where others use the machine",
+        "--alone", action="store_true", help="as root, on a busy machine: take both cores from everybody for each turn"
     )
     return parser.parse_args()
 
@@ -232,9 +225,10 @@ def measure(target: Server, plan: dict[str, object], tls: bool, args: argparse.N
         "port": target.tls_port if tls else target.port,
         "tls": tls,
         "seconds": args.seconds,
-        "warm_up": 0.4,
+        "warm_up": 0.3,
         "server_pid": target.pid,
         "cores": sorted(cores()[1]),
+        "alone": args.alone,
     }
     best: dict[str, float] | None = None
     for _ in range(3):
