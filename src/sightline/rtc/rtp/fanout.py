@@ -11,8 +11,9 @@ from typing import Protocol
 
 from .bandwidth import RateMeter
 from .clock import LiveClock
-from .outlet import Outlet, Replayed
+from .outlet import Outlet
 from .packetize import Packets, Unit, packetizer
+from .recent import Recent
 from .rtcp import MalformedRtcp, Report
 
 __all__ = ["CallLater", "Fanout", "Feed", "Handle"]
@@ -51,8 +52,11 @@ class Feed(Protocol):
     def listen(self, listener: Callable[[Unit], None]) -> Callable[[], None]:
         """Call ``listener`` with every unit, in the event loop's thread; returns what ends that."""
 
-    def replay(self, now: float) -> Sequence[Replayed]:
-        """What a viewer begins with at once; empty when nothing is held."""
+    def replay(self, now: float) -> Sequence[tuple[Unit, float, int]]:
+        """What a viewer begins with at once: units, when each is due, and the timestamp that makes it live.
+
+        Empty when nothing is held.
+        """
 
 
 class Handle(Protocol):
@@ -78,6 +82,7 @@ class _Channel:
         self.packetize = packetizer(feed.codec)
         self.clock = LiveClock(feed.clock_rate)
         self.meter = RateMeter()
+        self.recent = Recent(feed.clock_rate)
         self.is_audio = feed.codec.lower() == "opus"
         self.stop_listening: Callable[[], None] | None = None
 
@@ -204,6 +209,7 @@ class Fanout:
 
     def _offer_video(self, channel: _Channel, packets: Packets, now: float) -> None:
         rate = channel.meter.rate(now)
+        channel.recent.push(packets, now)
         for outlet in channel.outlets:
             if outlet.offer_video(packets, now, stream_rate=rate):
                 self._make_ready(outlet)
@@ -257,7 +263,12 @@ class Fanout:
             outlet.keyframes.served()
             return
         if channel.feed.makes_keyframes:
-            channel.feed.request_keyframe()
+            live = channel.clock.at(now) if outlet.fresh else None
+            held = () if live is None else channel.recent.replay(now, live)
+            if held:
+                outlet.replay(held, channel.packetize, now)
+            else:
+                channel.feed.request_keyframe()
         elif outlet.may_replay(now):
             outlet.replay(channel.feed.replay(now), channel.packetize, now)
 

@@ -39,8 +39,8 @@ _START_RATE = 10e6
 _REPLAY_SPACING = 4.0
 """Seconds between two replays to a viewer."""
 
-Replayed = tuple[Unit, float, int]
-"""A unit from before the viewer came, when it is due, and the timestamp that makes it live."""
+Replayed = tuple[Packets | Unit, float, int]
+"""What was published before the viewer came, when it is due, and the timestamp that makes it live."""
 
 
 class OutletStats(msgspec.Struct, frozen=True):
@@ -78,6 +78,9 @@ class Outlet:
         self.video = video
         self.audio = audio
         self.active = False
+        """Between ``start`` and ``pause``."""
+        self.fresh = False
+        """Whether no picture was sent since ``start``."""
         self.on_error = on_error
         self.keyframes = KeyframeRequests(keyframe_spacing)
         self.bandwidth = Bandwidth()
@@ -96,7 +99,7 @@ class Outlet:
 
     def start(self) -> None:
         """Send from the next keyframe on, which is asked for."""
-        self.active = True
+        self.active = self.fresh = True
         self._replayed_at = float("-inf")
         self._forget()
         self.keyframes.ask_at_once()
@@ -124,6 +127,7 @@ class Outlet:
         if not self.video.accepts(packets):
             return self.keyframes.next_time is not None
         if packets.keyframe:
+            self.fresh = False
             self.keyframes.served()
             self._replay.clear()
             self._adapt(now)
@@ -146,6 +150,7 @@ class Outlet:
         self._replay = deque(units)
         self._packetize = packetize
         self._replayed_at = now
+        self.fresh = False
         self.video.begin()
         self.keyframes.served()
 

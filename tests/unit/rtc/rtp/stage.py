@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from aiortc.rtp import RtpPacket
 
 from sightline.rtc.rtp.fanout import Fanout
-from sightline.rtc.rtp.outlet import Outlet, Replayed
+from sightline.rtc.rtp.outlet import Outlet
 from sightline.rtc.rtp.packetize import Unit
 from sightline.rtc.rtp.rtcp import Report, parse
 from tests.unit.rtc.rtp.units import FRAME, Picture, audio_stream, clear, noise, picture, video_stream
@@ -72,7 +72,7 @@ class Feed:
         self.size = size
         self.listeners: list[Callable[[Unit], None]] = []
         self.requests: list[float] = []
-        self.held: list[Replayed] = []
+        self.held: list[tuple[Unit, float, int]] = []
         self.number = 0
         self.wanted = False
 
@@ -84,7 +84,7 @@ class Feed:
         self.listeners.append(listener)
         return lambda: self.listeners.remove(listener)
 
-    def replay(self, now: float) -> Sequence[Replayed]:
+    def replay(self, now: float) -> Sequence[tuple[Unit, float, int]]:
         return self.held
 
     def publish(self, *, keyframe: bool = False, size: int | None = None) -> None:

@@ -90,6 +90,58 @@ def test_the_first_keyframe_leaves_with_the_next_picture(loop: Loop, fanout: Fan
     assert late.numbers == [10, 11, 12, 13, 14]
 
 
+def test_who_joins_just_after_a_keyframe_begins_with_it_at_once(loop: Loop, fanout: Fanout) -> None:
+    feed = Feed(loop)
+    (first,) = joined(fanout, feed)
+    feed.play(60)
+    feed.publish(keyframe=True)
+    loop.run(0.03)
+    feed.play(2)
+    asked = len(feed.requests)
+    (second,) = joined(fanout, feed)
+    assert len(feed.requests) == asked
+    assert second.calls[0][0] == loop.now, "not a frame interval later: now"
+    feed.play(5)
+    second.assert_contiguous()
+    stamps = list(dict.fromkeys(packet.timestamp for packet in second.packets))
+    assert len(stamps) == 8, "the keyframe, the two after it, and all that followed"
+    assert all(before < after for before, after in pairwise(stamps))
+    assert (stamps[-1] - 1000) // FRAME == 67
+    assert (stamps[0] - 1000) // FRAME >= 62, "its clock begins with the present"
+    assert first.numbers == list(range(68))
+
+
+def test_a_crowd_that_joins_costs_three_keyframes_a_second_and_nobody_waits(loop: Loop, fanout: Fanout) -> None:
+    feed = Feed(loop)
+    joined(fanout, feed)
+    feed.play(30)
+    crowd, waited = [], []
+    for _ in range(60):
+        (viewer,) = joined(fanout, feed)
+        crowd.append(viewer)
+        before = loop.now
+        feed.play(1)
+        waited.append(viewer.calls[0][0] - before)
+    assert max(waited) < 0.001
+    assert len(feed.requests) <= 1 + 60 / 30 / 0.3 + 1
+    for viewer in crowd:
+        viewer.assert_contiguous()
+
+
+def test_who_lost_a_picture_gets_a_new_keyframe_not_the_last(loop: Loop, fanout: Fanout) -> None:
+    feed = Feed(loop)
+    (viewer,) = joined(fanout, feed)
+    feed.play(30)
+    feed.publish(keyframe=True)
+    loop.run(0.02)
+    asked = len(feed.requests)
+    fanout.receive_rtcp(viewer.outlet, build([PictureLoss(9, 0)]))
+    assert len(feed.requests) == asked + 1
+    feed.play(1)
+    viewer.assert_contiguous()
+    assert viewer.numbers == list(range(32))
+
+
 def test_a_viewer_whose_socket_is_full_drops_to_the_next_keyframe_and_nobody_else_does(
     loop: Loop, fanout: Fanout
 ) -> None:
