@@ -51,6 +51,12 @@ class Feed:
         return self.format.codec
 
     @property
+    def profile_level_id(self) -> str:
+        """Of H.264 (RFC 6184 §8.1); empty for everything else."""
+        format = self.format
+        return format.profile_level_id if isinstance(format, VideoFormat) and format.codec == "H264" else ""
+
+    @property
     def clock_rate(self) -> int:
         """Ticks per second of the units' timestamps."""
         return self.format.clock_rate
@@ -69,6 +75,10 @@ class Feed:
         """The newest group of pictures (``GopCache.replay``); ``now`` by the feed's clock. Empty when none is held."""
         return () if self._gop is None else self._gop.replay(now)
 
+    def held(self) -> Sequence[EncodedUnit]:
+        """The units of that group."""
+        return () if self._gop is None else self._gop.units
+
     def listen(self, listener: Callable[[EncodedUnit], None]) -> Callable[[], None]:
         """Call ``listener`` with every unit, within ``publish``; it must be quick. Returns what ends that.
 
@@ -82,6 +92,8 @@ class Feed:
 
     def subscribe(self, *, limit: int = QUEUE_LIMIT) -> Subscription:
         """A new subscriber, whose first unit is a keyframe; ``limit``: units that may wait for it.
+
+        Where keyframes cannot be made, it begins with the group of pictures that is held.
 
         The source begins to work, but no keyframe is made for the subscriber until it reads: a viewer subscribes when
         it is answered, and can use pictures only when it is connected.
@@ -190,6 +202,7 @@ class Subscription:
         """
         if not self._reading:
             self._reading = self._ask = True
+            self._begin_with(self._feed.held())
         while not self._queue:
             if self._ended:
                 return None
@@ -200,6 +213,13 @@ class Subscription:
             self._arrival.clear()
             await self._arrival.wait()
         return self._queue.popleft()
+
+    def _begin_with(self, held: Sequence[EncodedUnit]) -> None:
+        if held:
+            self._queue.extend(held)
+            self._limit += len(held)
+            self._begun = True
+            self._needs_keyframe = self._ask = False
 
     def end(self) -> None:
         """No more units will come; what is queued may still be taken."""

@@ -16,7 +16,7 @@ from .encoding_source import sound_plan
 from .feed import Feed
 from .file_source import FileMedia
 from .gop_cache import GopCache
-from .h264_file import access_units, why_not
+from .h264_file import access_units, profile_level_id, why_not
 from .pump import Step
 from .rendition import Rendition
 from .run import Made, PumpPlan, Threads
@@ -47,7 +47,9 @@ class PassThroughSource:
         self._threads = Threads(self._plans, self._feeds)
         follow = self._threads.follow_demand
         self._gop = GopCache(VIDEO_CLOCK)
-        self._video = Feed(self._media.video, on_demand_change=follow, gop=self._gop)
+        profile = profile_level_id(path) or self._media.video.profile_level_id
+        video = msgspec.structs.replace(self._media.video, profile_level_id=profile)
+        self._video = Feed(video, on_demand_change=follow, gop=self._gop)
         self._vp8 = Rendition(
             msgspec.structs.replace(self._media.video, codec="VP8"), bitrate=None, on_demand_change=follow
         )

@@ -33,6 +33,8 @@ class VideoFormat(msgspec.Struct, frozen=True):
     frame_rate: float
     codec: str = "H264"
     clock_rate: int = VIDEO_CLOCK
+    profile_level_id: str = "42e01f"
+    """H.264 only (RFC 6184 §8.1); by default what our encoder makes."""
 
 
 class AudioFormat(msgspec.Struct, frozen=True):

@@ -108,3 +108,14 @@ def test_a_feed_with_a_cache_says_so() -> None:
     plain = Feed(VideoFormat(640, 360, 30))
     assert plain.makes_keyframes
     assert list(plain.replay(0.0)) == []
+
+
+async def test_a_subscriber_begins_with_what_is_held() -> None:
+    feed = Feed(VideoFormat(640, 360, 30), gop=GopCache(90_000))
+    for number in range(100):
+        feed.publish(EncodedUnit(b"x", number, number == 20))
+    late = feed.subscribe(limit=5)
+    assert (await late.next()) == EncodedUnit(b"x", 20, True)
+    feed.publish(EncodedUnit(b"x", 100, False))
+    assert [unit.timestamp for unit in [await late.next() for _ in range(80)] if unit] == list(range(21, 101))
+    assert late.dropped == 0

@@ -23,6 +23,7 @@ from sightline.media.h264_file import access_units, why_not
 from sightline.media.pass_through import PassThroughSource
 from sightline.media.picture import MovingPicture
 from sightline.media.source import open_source
+from sightline.media.test_picture import TestPicture
 from sightline.media.tone import SAMPLE_RATE, tone_frame
 from sightline.media.units import EncodedUnit
 
@@ -158,6 +159,15 @@ async def test_a_viewer_without_h264_sees_the_same_pictures(
     before = encoded["VP8"]
     await asyncio.sleep(0.2)
     assert encoded["VP8"] == before
+
+
+async def test_the_profile_is_the_files_own(tmp_path: Path, opened: Callable[..., PassThroughSource]) -> None:
+    high = opened(write(tmp_path / "high.mp4", preset="veryfast"))
+    assert high.video.profile_level_id.startswith("6400")
+    baseline = opened(write(tmp_path / "baseline.mkv", profile="baseline"))
+    assert baseline.video.profile_level_id.startswith("42c0")
+    assert baseline.video_feeds["VP8"].profile_level_id == ""
+    assert TestPicture().video.profile_level_id == "42e01f"
 
 
 async def test_sound_comes_with_it(plain: Path, opened: Callable[..., PassThroughSource]) -> None:

@@ -273,6 +273,8 @@ class Outlet:
         return False
 
     def _next_time(self, now: float) -> float | None:
+        if not self._replay and not self._pacer.waiting:
+            return self.keyframes.next_time
         times = [
             self._pacer.next_time(now),
             self._replay[0][1] if self._replay else None,
