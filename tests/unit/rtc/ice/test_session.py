@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sightline.rtc.ice.config import IceConfig
+from sightline.rtc.ice.config import IceConfig, IceTimes
 from tests.unit.rtc.ice.peers import LOOPBACK, QUICK, Party, eventually, two_parties
 
 HERE = IceConfig(interfaces=LOOPBACK)
@@ -93,7 +93,7 @@ async def test_a_peer_that_stays_silent_fails_and_a_restart_revives_the_session(
 
 
 async def test_a_session_without_any_way_fails() -> None:
-    a = Party(controlling=True, config=HERE)
+    a = Party(controlling=True, config=HERE, times=IceTimes(connect=0.3))
     agent = a.session.restart()
     try:
         await agent.gather()
