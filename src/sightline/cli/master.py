@@ -6,6 +6,7 @@ import argparse
 import asyncio
 
 from .options import Commands, add_client_options, add_command, target_from
+from .paths import add_path_options, ice_config_from, positive
 from .stopping import stop_on_signals
 
 __all__ = ["register"]
@@ -19,7 +20,8 @@ def register(commands: Commands) -> None:
         help="be the camera of a channel",
         examples="  sightline master porch --source holiday.mp4\n"
         "  sightline master porch --source test:1280x720@30 --create\n"
-        "  sightline master porch --source test --endpoint aws --region eu-central-1",
+        "  sightline master porch --source test --endpoint aws --region eu-central-1\n"
+        "  sightline master porch --source test --udp-ports 50000-50100 --advertise-ip 203.0.113.7",
     )
     parser.add_argument("channel", metavar="CHANNEL", help="name or ARN")
     parser.add_argument(
@@ -29,6 +31,10 @@ def register(commands: Commands) -> None:
         help="video file, test, test:WIDTHxHEIGHT@RATE, or clip (made at first use); default test",
     )
     parser.add_argument("--create", action="store_true", help="make the channel when there is none")
+    add_path_options(parser)
+    parser.add_argument(
+        "--max-viewers", type=positive, metavar="N", help="refuse whoever comes while so many watch; default any number"
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="default text")
     parser.add_argument(
@@ -60,6 +66,8 @@ async def _master(args: argparse.Namespace) -> None:
                 args.channel,
                 source=source,
                 session_provider=lambda: control.master_session(args.channel, create=args.create),
+                ice=ice_config_from(args),
+                max_viewers=args.max_viewers,
             )
             async with master:
                 await master.run()

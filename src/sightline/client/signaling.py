@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 from urllib.parse import unquote
@@ -136,14 +137,14 @@ class SignalingClient(Generic[S]):
 
     async def send(
         self,
-        action: MessageType,
+        action: StrEnum,
         payload: str,
         *,
         recipient: str | None = None,
         correlation_id: str | None = None,
         within: float = _SEND_LIMIT,
     ) -> None:
-        """Send an offer, an answer or a candidate; ``payload`` is base64 (``encode_payload``).
+        """Send an offer, an answer, a candidate or an extra; ``payload`` is base64 (``encode_payload``).
 
         While the socket is away it waits for up to ``within`` seconds. Raises ServiceUnreachable then, and
         MalformedMessage for what the wire does not carry.
@@ -160,6 +161,10 @@ class SignalingClient(Generic[S]):
             raise ServiceUnreachable(
                 f"The {action.value} could not be sent: there is no connection to the service since {within:.0f} s."
             ) from error
+
+    async def send_now(self, frame: bytes) -> bool:
+        """Send a whole frame if the socket is open now; whether it went out."""
+        return self._socket is not None and await _sent(self._socket, frame)
 
     # ---------------------------------------------------------------------------------- the owned task
 

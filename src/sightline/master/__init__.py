@@ -1,6 +1,7 @@
 """The camera's side of a channel."""
 
+from ..sessions.roster import Happening, Viewer, ViewerEvent
+from .events import EventStream
 from .master import Master, MasterSession, SessionProvider
-from .viewer_session import Viewer
 
-__all__ = ["Master", "MasterSession", "SessionProvider", "Viewer"]
+__all__ = ["EventStream", "Happening", "Master", "MasterSession", "SessionProvider", "Viewer", "ViewerEvent"]

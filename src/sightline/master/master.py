@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -15,20 +15,28 @@ from ..client.target import find_target
 from ..errors import ConnectError, MalformedMessage
 from ..media.source import Source, open_source
 from ..observe.log import bind
-from ..rtc.aiortc_peer import AiortcPeer
-from ..rtc.peer import IceServer, PeerFactory
+from ..rtc.data_requests import Json
+from ..rtc.datachannel import RequestFailed
+from ..rtc.engine import Engine
+from ..rtc.ice.config import IceConfig
+from ..rtc.outgoing import OutgoingMedia
+from ..rtc.peer import EngineFactory, IceServer, Peer, PeerEngine
+from ..sessions.roster import Happening, Viewer, ViewerEvent
 from ..timers import DEFAULT_TIMERS, Timers
+from ..wire.extras import Extra, NoticeReason, encode_notice, viewer_socket_state
 from ..wire.messages import MessageType, ServerMessage, decode_payload, encode_payload
 from ..wire.sigv4 import Credentials
-from .registry import Registry, ViewerCallback
-from .viewer_session import Viewer, ViewerSession
+from .events import Events, EventStream, ViewerCallback
+from .presence import PresenceReporter
+from .registry import Registry
+from .viewer_session import MessageCallback, RequestCallback
 
 __all__ = ["Master", "MasterSession", "SessionProvider"]
 
 log = logging.getLogger(__name__)
 
-_ICE_REFRESH = 240.0
-"""Seconds after which relay credentials are fetched anew: they live 300 (KVS.md §4.1)."""
+_NOTICE_LIMIT = 2.0
+"""Seconds in which a notice must be out; later, the viewer has given up on its offer."""
 
 
 class MasterSession(Protocol):
@@ -45,6 +53,10 @@ class MasterSession(Protocol):
     @property
     def ca_files(self) -> Sequence[Path]:
         """Certificates to trust beside the system's."""
+
+    @property
+    def is_sightline(self) -> bool:
+        """Whether the service has said so: only then it is told more than KVS knows."""
 
 
 SessionProvider = Callable[[], Awaitable[MasterSession]]
@@ -72,16 +84,26 @@ class Master:
         credentials: Credentials | None = None,
         create_channel: bool = False,
         session_provider: SessionProvider | None = None,
-        peer_factory: PeerFactory = AiortcPeer,
+        ice: IceConfig | None = None,
+        engine: EngineFactory | None = None,
+        max_viewers: int | None = None,
         on_viewer_joined: ViewerCallback | None = None,
         on_viewer_left: ViewerCallback | None = None,
+        on_viewer_changed: ViewerCallback | None = None,
+        on_message: MessageCallback | None = None,
+        on_request: RequestCallback | None = None,
         timers: Timers = DEFAULT_TIMERS,
     ) -> None:
         """``channel``: name or ARN. ``source``: a source, which stays the caller's, or text for ``open_source``.
 
         ``endpoint``, ``region`` and ``credentials`` default as ``client.target.find_target`` says; ``create_channel``
-        makes the channel when there is none. A ``session_provider`` takes the place of all four. The callbacks run in
-        the event loop: joined when a viewer is ``connected``, left when one that was connected is gone.
+        makes the channel when there is none. A ``session_provider`` takes the place of all four. ``ice`` names ports,
+        interfaces and addresses to use; an ``engine`` takes its place. ``max_viewers``: sessions at a time, None is
+        any number.
+
+        The callbacks run in the event loop: joined when a viewer is ``connected``, changed when its states change,
+        left when one that was connected is gone. ``events`` has the same to iterate over. Messages and questions are
+        those of viewers' data channels.
         """
         self.channel = channel
         self._source = source if not isinstance(source, str) else None
@@ -89,27 +111,80 @@ class Master:
         self._where = (endpoint, region, credentials)
         self._create_channel = create_channel
         self._session_provider = session_provider
-        self._control: ControlPlane | None = None
-        self._peer_factory = peer_factory
+        self._ice = ice
+        self._engine_factory: EngineFactory = engine or self._make_engine
+        self._max_viewers = max_viewers
+        self._on_message = on_message
+        self._on_request = on_request
         self._timers = timers
         self._log = bind(log, channel=channel)
-        self._registry = Registry(channel, on_joined=on_viewer_joined, on_left=on_viewer_left)
-        self._ice_servers: Sequence[IceServer] = ()
+        self._events = Events(
+            {
+                Happening.JOINED: on_viewer_joined,
+                Happening.LEFT: on_viewer_left,
+                Happening.CHANGED: on_viewer_changed,
+            }
+        )
+        self._control: ControlPlane | None = None
         self._signaling: SignalingClient[MasterSession] | None = None
+        self._registry: Registry | None = None
+        self._presence: PresenceReporter | None = None
+        self._ice_servers: Sequence[IceServer] = ()
+
+    # -- who watches
 
     @property
     def viewers(self) -> tuple[Viewer, ...]:
-        """Those who watch: they were ``connected`` and are not gone (seed 000.3)."""
-        return self._registry.viewers
+        """Those who watch: they were ``connected`` and are not gone. A ``disconnected`` one keeps its place."""
+        return self._registry.viewers if self._registry is not None else ()
 
     @property
     def sessions(self) -> tuple[Viewer, ...]:
         """The viewers, and those who are still connecting."""
-        return self._registry.sessions
+        return self._registry.sessions if self._registry is not None else ()
 
     def is_connected(self, client_id: str) -> bool:
-        """Whether this viewer is connected now (seed 000.4)."""
-        return self._registry.is_connected(client_id)
+        """Whether this viewer is connected now."""
+        return self._registry is not None and self._registry.is_connected(client_id)
+
+    def events(self) -> EventStream:
+        """What happens to viewers from now on: ``async for event in master.events()``; ends when the master does."""
+        return self._events.stream()
+
+    def peer(self, client_id: str) -> Peer | None:
+        """The viewer's connection, for all of its figures; None when it is gone."""
+        session = self._registry.session(client_id) if self._registry is not None else None
+        return session.peer if session is not None else None
+
+    # -- what to do with them
+
+    def send(self, client_id: str, message: str | bytes, *, label: str | None = None) -> bool:
+        """Send to a viewer through its data channels (or the one of that label); whether it went out."""
+        return self._registry is not None and self._registry.send(client_id, message, label=label)
+
+    def broadcast(self, message: str | bytes, *, label: str | None = None) -> int:
+        """Send to all viewers that opened a data channel; to how many it went out."""
+        return self._registry.broadcast(message, label=label) if self._registry is not None else 0
+
+    async def request(self, client_id: str, value: Json, *, label: str, timeout: float = 5.0) -> object:
+        """Ask a viewer through its data channel of that label, and wait for its answer, at most ``timeout`` seconds.
+
+        Raises RequestFailed when there is none.
+        """
+        peer = self.peer(client_id)
+        if peer is None:
+            raise RequestFailed(f"There is no viewer {client_id!r}.")
+        return await peer.channels.request(value, label=label, timeout=timeout)
+
+    def restart_ice(self, client_id: str) -> bool:
+        """Look for a new path to a viewer, by an offer of ours; whether there is such a viewer.
+
+        Media goes on over the old path. Browsers' peer connections take such offers; whether the viewer's program
+        does is its own affair.
+        """
+        return self._registry is not None and self._registry.restart(client_id, servers=self._ice_servers)
+
+    # -- life
 
     async def __aenter__(self) -> Self:
         """Opens the source and finds the service; raises MediaError and ConfigError."""
@@ -138,71 +213,122 @@ class Master:
 
         Raises ConnectError if the first connection is refused for a reason that waiting does not cure.
         """
+        assert self._source is not None
+        engine = self._engine_factory(self._source)
         error: ConnectError | None = None
-        async with SignalingClient(self._new_session, timers=self._timers, log=self._log) as signaling:
-            self._signaling = signaling
-            async with asyncio.TaskGroup() as tasks:
-                renewal = tasks.create_task(self._renew_ice_servers(), name="ICE servers")
-                try:
-                    async for event in signaling:
-                        self._handle(event, tasks)
-                except ConnectError as refused:
-                    error = refused  # raised outside the group, which would wrap it
-                finally:
-                    renewal.cancel()
-                    self._registry.close()
+        try:
+            async with SignalingClient(self._new_session, timers=self._timers, log=self._log) as signaling:
+                self._signaling = signaling
+                async with asyncio.TaskGroup() as tasks:
+                    error = await self._serve(signaling, engine, tasks)
+        finally:
+            self._events.close()
+            await engine.aclose()
         if error is not None:
             raise error
 
-    def _handle(self, event: Opened[MasterSession] | Received | Lost, tasks: asyncio.TaskGroup) -> None:
+    async def _serve(
+        self, signaling: SignalingClient[MasterSession], engine: PeerEngine, tasks: asyncio.TaskGroup
+    ) -> ConnectError | None:
+        """Handle what the service sends. A refusal is returned: raised here, the task group would wrap it."""
+        registry = self._registry = Registry(
+            self.channel,
+            engine=engine,
+            tasks=tasks,
+            send=self._send_to_viewer,
+            notify=lambda client_id, reason, text: self._notify(tasks, client_id, reason, text),
+            publish=self._publish,
+            on_message=self._on_message,
+            on_request=self._on_request,
+            max_viewers=self._max_viewers,
+            timers=self._timers,
+        )
+        presence = self._presence = PresenceReporter(
+            sessions=lambda: registry.sessions, send=signaling.send_now, timers=self._timers
+        )
+        background = [tasks.create_task(self._renew_ice_servers(), name="ICE servers")]
+        background.append(tasks.create_task(presence.run(), name="presence"))
+        try:
+            async for event in signaling:
+                self._handle(event, registry, presence)
+        except ConnectError as refused:
+            return refused
+        finally:
+            for task in background:
+                task.cancel()
+            registry.close()
+        return None
+
+    def _handle(
+        self, event: Opened[MasterSession] | Received | Lost, registry: Registry, presence: PresenceReporter
+    ) -> None:
         match event:
             case Opened(session):
                 self._ice_servers = session.ice_servers
+                registry.forget_signaling()
+                presence.enable(enabled=session.is_sightline)
                 self._log.info("connected to signaling, waiting for viewers")
             case Lost(reason, retry_in):
                 self._log.warning("signaling is away: %s Next attempt in %.1f s.", reason, retry_in)
             case Received(message):
                 try:
-                    self._receive(message, tasks)
+                    self._receive(message, registry)
                 except MalformedMessage as error:
                     self._log.warning("a message of %s cannot be read: %s", message.sender_client_id, error)
 
-    def _receive(self, message: ServerMessage, tasks: asyncio.TaskGroup) -> None:
+    def _receive(self, message: ServerMessage, registry: Registry) -> None:
         if message.message_type == MessageType.STATUS_RESPONSE and message.status is not None:
             status = message.status
-            viewer = self._registry.client_of(status.correlation_id)
+            viewer = registry.client_of(status.correlation_id)
             self._log.warning("the answer to %s was refused: %s %s", viewer, status.error_type, status.description)
             return
-        if message.message_type not in (MessageType.SDP_OFFER, MessageType.ICE_CANDIDATE):
-            return
         client_id = message.sender_client_id
-        content = decode_payload(message.payload)
+        content = decode_payload(message.payload) if message.payload else None
         if client_id is None or content is None:
             return  # nobody to answer; or the literal null with which Android ends its candidates
-        if message.message_type == MessageType.ICE_CANDIDATE:
-            self._registry.candidate(client_id, content)
-            return
-        sdp = content.get("sdp")
-        if not isinstance(sdp, str):
-            raise MalformedMessage("The offer has no sdp.")
-        assert self._source is not None
-        self._registry.offer(
-            client_id,
-            sdp,
-            make_peer=partial(self._peer_factory, self._source, ice_servers=self._ice_servers),
-            tasks=tasks,
-            send_answer=self._send_answer,
-        )
+        match message.message_type:
+            case MessageType.SDP_OFFER:
+                registry.offer(client_id, _sdp(content), servers=self._ice_servers)
+            case MessageType.SDP_ANSWER:
+                registry.answer(client_id, _sdp(content))
+            case MessageType.ICE_CANDIDATE:
+                registry.candidate(client_id, content)
+            case Extra.VIEWER:
+                registry.signaling(client_id, viewer_socket_state(content))
+            case Extra.FAREWELL:
+                registry.farewell(client_id)
 
-    async def _send_answer(self, session: ViewerSession, sdp: str) -> None:
+    def _publish(self, events: Sequence[ViewerEvent]) -> None:
+        if events and self._presence is not None:
+            self._presence.changed()
+        self._events.publish(events)
+
+    async def _send_to_viewer(
+        self,
+        kind: MessageType,
+        content: Mapping[str, object],
+        *,
+        client_id: str,
+        trace_id: str | None = None,
+        within: float,
+    ) -> None:
         assert self._signaling is not None
         await self._signaling.send(
-            MessageType.SDP_ANSWER,
-            encode_payload({"type": "answer", "sdp": sdp}),
-            recipient=session.client_id,
-            # With it the service reports what it cannot deliver (KVS.md §5.3).
-            correlation_id=session.trace_id,
+            kind, encode_payload(content), recipient=client_id, correlation_id=trace_id, within=within
         )
+
+    def _notify(self, tasks: asyncio.TaskGroup, client_id: str, reason: NoticeReason, text: str) -> None:
+        tasks.create_task(self._send_notice(client_id, reason, text), name=f"notice to {client_id}")
+
+    async def _send_notice(self, client_id: str, reason: NoticeReason, text: str) -> None:
+        assert self._signaling is not None
+        with suppress(ConnectError):
+            await self._signaling.send(
+                Extra.NOTICE, encode_notice(reason, text), recipient=client_id, within=_NOTICE_LIMIT
+            )
+
+    def _make_engine(self, source: OutgoingMedia) -> PeerEngine:
+        return Engine(source, ice=self._ice, timers=self._timers)
 
     async def _new_session(self) -> MasterSession:
         if self._session_provider is not None:
@@ -213,9 +339,16 @@ class Master:
 
     async def _renew_ice_servers(self) -> None:
         while True:
-            await asyncio.sleep(_ICE_REFRESH)
+            await asyncio.sleep(self._timers.ice_servers)
             if any(server.credential for server in self._ice_servers):
                 try:
                     self._ice_servers = (await self._new_session()).ice_servers
                 except ConnectError as error:
                     self._log.warning("the ICE servers could not be renewed: %s", error)
+
+
+def _sdp(content: Mapping[str, object]) -> str:
+    sdp = content.get("sdp")
+    if not isinstance(sdp, str):
+        raise MalformedMessage("The description has no sdp.")
+    return sdp

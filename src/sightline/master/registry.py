@@ -5,72 +5,109 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from ..rtc.peer import ConnectionState, Peer
+from ..errors import InvalidSdp
+from ..rtc.identity import offer_identity
+from ..rtc.peer import ConnectionState, IceConnectionState, IceServer, PeerEngine, Reason
 from ..sessions.early_candidates import EarlyCandidates
-from .viewer_session import Viewer, ViewerSession
+from ..sessions.negotiation import Memory, OfferIdentity, OfferMeaning, meaning_of
+from ..sessions.roster import Roster, Viewer, ViewerEvent
+from ..timers import DEFAULT_TIMERS, Timers
+from ..wire.extras import NoticeReason, SocketState
+from .viewer_session import MessageCallback, RequestCallback, SendToViewer, ViewerSession
 
-__all__ = ["Registry", "ViewerCallback"]
+__all__ = ["Registry"]
 
 log = logging.getLogger(__name__)
 
-ViewerCallback = Callable[[Viewer], None]
+_NOTICES = {
+    NoticeReason.SESSION_GONE: "The camera no longer holds this session. Connect anew.",
+    NoticeReason.VIEWER_LIMIT: "As many viewers watch as this camera serves. Try again when one has left.",
+}
 
 
 class Registry:
-    """Makes, replaces and forgets sessions. Their tasks belong to the task group given to ``serve``."""
+    """Makes, keeps, replaces and forgets sessions. Their tasks belong to the task group given to it."""
 
     def __init__(
-        self, channel: str, *, on_joined: ViewerCallback | None = None, on_left: ViewerCallback | None = None
+        self,
+        channel: str,
+        *,
+        engine: PeerEngine,
+        tasks: asyncio.TaskGroup,
+        send: SendToViewer,
+        notify: Callable[[str, NoticeReason, str], None],
+        publish: Callable[[Sequence[ViewerEvent]], None],
+        on_message: MessageCallback | None = None,
+        on_request: RequestCallback | None = None,
+        max_viewers: int | None = None,
+        timers: Timers = DEFAULT_TIMERS,
     ) -> None:
+        """``notify`` tells a viewer that understands it why it gets no answer; ``publish`` tells what happened."""
         self._channel = channel
-        self._on_joined = on_joined
-        self._on_left = on_left
-        self._sessions: dict[str, ViewerSession] = {}
-        self._tasks: dict[ViewerSession, asyncio.Task[None]] = {}
+        self._engine = engine
+        self._tasks = tasks
+        self._send = send
+        self._notify = notify
+        self._publish = publish
+        self._on_message = on_message
+        self._on_request = on_request
+        self._roster = Roster(max_viewers=max_viewers)
+        self._memory = Memory(timers=timers)
         self._early = EarlyCandidates()
+        self._sessions: dict[str, ViewerSession] = {}
+        self._sockets: dict[str, SocketState] = {}
+
+    # -- who is there
 
     @property
     def viewers(self) -> tuple[Viewer, ...]:
         """Those who watch: they were ``connected`` and are not gone."""
-        return tuple(session.snapshot for session in self._sessions.values() if session.was_connected)
+        return tuple(self._sessions[client_id].viewer for client_id in self._roster.viewers)
 
     @property
     def sessions(self) -> tuple[Viewer, ...]:
         """The viewers, and those who are still connecting."""
-        return tuple(session.snapshot for session in self._sessions.values())
+        return tuple(self._sessions[client_id].viewer for client_id in self._roster.sessions)
 
     def is_connected(self, client_id: str) -> bool:
         """Whether this viewer is connected now (seed 000.4)."""
-        session = self._sessions.get(client_id)
-        return session is not None and session.snapshot.connection_state is ConnectionState.CONNECTED
+        return self._roster.is_connected(client_id)
+
+    def session(self, client_id: str) -> ViewerSession | None:
+        """The viewer's session, unless it is gone."""
+        return self._sessions.get(client_id) if client_id in self._roster.sessions else None
 
     def client_of(self, trace_id: str) -> str | None:
         """The viewer whose session has this trace id."""
         return next((name for name, session in self._sessions.items() if session.trace_id == trace_id), None)
 
-    def offer(
-        self,
-        client_id: str,
-        sdp: str,
-        *,
-        make_peer: Callable[[], Peer],
-        tasks: asyncio.TaskGroup,
-        send_answer: Callable[[ViewerSession, str], Awaitable[None]],
-    ) -> None:
-        """Begin a session for an offer. One that the viewer has already ends at once: it asks because it is lost."""
-        self._drop(client_id)
-        session = ViewerSession(
-            client_id, sdp, make_peer=make_peer, log=log, channel=self._channel, on_change=self._follow_state
-        )
-        self._sessions[client_id] = session
-        for candidate in self._early.take(client_id, now=time.monotonic()):
-            if session.takes(candidate):
-                session.add_candidate(candidate)
-        task = tasks.create_task(session.run(send_answer), name=f"viewer {client_id}")
-        self._tasks[session] = task
-        task.add_done_callback(lambda _: self._tasks.pop(session, None))
+    # -- what comes through signaling
+
+    def offer(self, client_id: str, sdp: str, *, servers: Sequence[IceServer]) -> None:
+        """Answer an offer, as what it is (``sessions.negotiation``). ``servers``: the STUN and TURN servers of now."""
+        try:
+            identity = offer_identity(sdp)
+        except InvalidSdp as error:
+            log.warning("an offer of %s cannot be read: %s", client_id, error)
+            return
+        session = self._sessions.get(client_id)
+        meaning = meaning_of(identity, session.identity if session is not None else None)
+        if session is None or meaning is OfferMeaning.REPLACEMENT:
+            self._drop(client_id, Reason.REPLACED)
+            session = self._begin(client_id, identity, servers)
+        if session is not None:
+            session.offer(sdp, identity, servers=servers)
+            for candidate in self._early.take(client_id, now=time.monotonic()):
+                if session.takes(candidate):
+                    session.add_candidate(candidate)
+
+    def answer(self, client_id: str, sdp: str) -> None:
+        """A viewer's answer to an offer of ours."""
+        session = self._sessions.get(client_id)
+        if session is not None:
+            session.answer(sdp)
 
     def candidate(self, client_id: str, candidate: Mapping[str, object]) -> None:
         """Hand a candidate to the viewer's session, or keep it for the offer that it belongs to."""
@@ -80,35 +117,102 @@ class Registry:
         else:
             self._early.keep(client_id, candidate, now=time.monotonic())
 
-    def close(self) -> None:
-        """End all sessions; their tasks close the connections."""
-        for client_id in list(self._sessions):
-            self._drop(client_id)
-
-    def _drop(self, client_id: str) -> None:
-        session = self._sessions.pop(client_id, None)
+    def signaling(self, client_id: str, state: SocketState) -> None:
+        """The service tells of a viewer's signaling socket."""
+        if state.open:
+            self._sockets[client_id] = state
+        else:
+            self._sockets.pop(client_id, None)
+        session = self._sessions.get(client_id)
         if session is not None:
-            self._tasks[session].cancel()
-            self._left(session)
+            session.signaling(is_open=state.open)
 
-    def _follow_state(self, session: ViewerSession) -> None:
+    def forget_signaling(self) -> None:
+        """We connected to the service anew: what it told before may no longer hold, and is told again."""
+        self._sockets.clear()
+        for session in list(self._sessions.values()):
+            session.signaling(is_open=True)
+
+    def farewell(self, client_id: str) -> None:
+        """A viewer leaves for good: its page closes."""
+        self._drop(client_id, Reason.FAREWELL)
+
+    # -- what the program asks for
+
+    def restart(self, client_id: str, *, servers: Sequence[IceServer]) -> bool:
+        """Look for a new path to a viewer; whether there is such a viewer."""
+        session = self.session(client_id)
+        if session is not None:
+            session.restart(servers=servers)
+        return session is not None
+
+    def send(self, client_id: str, message: str | bytes, *, label: str | None = None) -> bool:
+        """Send to one viewer through its data channels; whether it went out."""
+        session = self.session(client_id)
+        return session is not None and session.peer.channels.send(message, label) > 0
+
+    def broadcast(self, message: str | bytes, *, label: str | None = None) -> int:
+        """Send to all viewers that have a data channel; to how many it went out."""
+        return sum(self.send(client_id, message, label=label) for client_id in self._roster.sessions)
+
+    def close(self) -> None:
+        """End all sessions; their tasks say goodbye and close the connections."""
+        for client_id in list(self._sessions):
+            self._drop(client_id, Reason.ENDED)
+
+    # -- inside
+
+    def _begin(self, client_id: str, identity: OfferIdentity, servers: Sequence[IceServer]) -> ViewerSession | None:
+        now = time.monotonic()
+        understands = client_id in self._sockets and self._sockets[client_id].extras
+        if not self._roster.has_room(client_id):
+            log.warning("%s is refused: %d viewers are as many as there may be", client_id, self._roster.max_viewers)
+            if understands:
+                self._tell(client_id, NoticeReason.VIEWER_LIMIT)
+            return None
+        if understands and self._memory.is_gone(identity, now=now):
+            self._tell(client_id, NoticeReason.SESSION_GONE)
+            return None
+        certificate = self._memory.certificate_for(identity, now=now)
+        session = self._sessions[client_id] = ViewerSession(
+            client_id,
+            identity,
+            peer=self._engine.new_peer(ice_servers=servers, certificate=certificate),
+            certificate=certificate,
+            send=self._send,
+            log=log,
+            channel=self._channel,
+            on_change=self._follow,
+            on_message=self._on_message,
+            on_request=self._on_request,
+        )
+        self._publish(self._roster.update(session.viewer))
+        session.start(self._tasks, ended=self._follow)
+        return session
+
+    def _tell(self, client_id: str, reason: NoticeReason) -> None:
+        log.info("%s gets no answer: %s", client_id, reason)
+        self._notify(client_id, reason, _NOTICES[reason])
+
+    def _follow(self, session: ViewerSession) -> None:
+        """A session's state changed. One that failed leaves the roster, and sleeps until it is closed."""
         if self._sessions.get(session.client_id) is not session:
             return  # replaced: the place belongs to its successor
-        if session.snapshot.connection_state.is_final:
-            del self._sessions[session.client_id]
-            self._left(session)
-        elif session.snapshot.connection_state is ConnectionState.CONNECTED and not session.was_connected:
-            session.was_connected = True
-            self._call(self._on_joined, session)
+        self._publish(self._roster.update(session.viewer))
+        if session.connection_state is ConnectionState.CLOSED:
+            self._drop(session.client_id, Reason.ENDED)
 
-    def _left(self, session: ViewerSession) -> None:
-        if session.was_connected:
-            self._call(self._on_left, session)
-
-    def _call(self, callback: ViewerCallback | None, session: ViewerSession) -> None:
-        if callback is None:
+    def _drop(self, client_id: str, reason: Reason) -> None:
+        session = self._sessions.pop(client_id, None)
+        if session is None:
             return
-        try:
-            callback(session.snapshot)
-        except Exception:
-            session.log.exception("a callback for %s failed", session.client_id)
+        self._memory.forget_session(session.identity, session.certificate, now=time.monotonic())
+        session.end(reason)
+        closed = Viewer(
+            client_id=client_id,
+            connection_state=ConnectionState.CLOSED,
+            ice_connection_state=IceConnectionState.CLOSED,
+            since=time.time(),
+            reason=reason,
+        )
+        self._publish(self._roster.remove(closed))

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from ..sessions.connection_state import ConnectionState
+from ..sessions.connection_state import ConnectionState, IceConnectionState, Reason
+from .datachannel import DataChannels
 from .outgoing import OutgoingMedia
+from .stats import PeerStatistics
 
-__all__ = ["ConnectionState", "IceServer", "Peer", "PeerFactory", "StateListener"]
+__all__ = [
+    "CandidateListener",
+    "ConnectionState",
+    "EngineFactory",
+    "IceConnectionState",
+    "IceServer",
+    "Peer",
+    "PeerEngine",
+    "Reason",
+]
 
 
 class IceServer(Protocol):
@@ -27,41 +38,85 @@ class IceServer(Protocol):
         """None for STUN."""
 
 
-StateListener = Callable[[ConnectionState], None]
+CandidateListener = Callable[[Mapping[str, object]], None]
+"""Gets a candidate of ours in the form of the W3C's RTCIceCandidateInit."""
 
 
 class Peer(Protocol):
-    """One connection to one viewer, for one offer. It sends what its source gives."""
+    """One connection to one viewer. It sends what its source gives, over one path after the other."""
 
     @property
     def connection_state(self) -> ConnectionState:
-        """The state now."""
+        """The state now. ``failed`` may be followed by ``connecting`` (a late restart) and ends in ``closed``."""
 
     @property
-    def on_state(self) -> StateListener | None:
-        """Called in the event loop after each change of state."""
+    def ice_connection_state(self) -> IceConnectionState:
+        """The path's; ``checking`` also during a restart."""
 
-    @on_state.setter
-    def on_state(self, listener: StateListener | None) -> None: ...
+    @property
+    def reason(self) -> Reason | None:
+        """Why it came into its connection state."""
 
-    async def answer(self, offer_sdp: str) -> str:
-        """The answer to the viewer's offer; to be called once.
+    @property
+    def on_change(self) -> Callable[[], None] | None:
+        """Called in the event loop after each change of either state."""
 
-        Raises InvalidSdp for an offer that cannot be read or answered; the peer is closed then.
+    @on_change.setter
+    def on_change(self, listener: Callable[[], None] | None) -> None: ...
+
+    @property
+    def on_candidate(self) -> CandidateListener | None:
+        """Called for each candidate that is found after the description went out (RFC 8838)."""
+
+    @on_candidate.setter
+    def on_candidate(self, listener: CandidateListener | None) -> None: ...
+
+    @property
+    def channels(self) -> DataChannels:
+        """The data channels; there are none before the viewer opens one, or ``channels.open`` does."""
+
+    async def answer(self, offer_sdp: str, *, ice_servers: Sequence[IceServer] | None = None) -> str:
+        """The answer to the viewer's offer: its first, a renegotiation, or an ICE restart (RFC 8839 §4.4).
+
+        ``ice_servers``: those of now, for a new path; None keeps the ones before. Raises InvalidSdp for an offer that
+        cannot be read or answered; the connection goes on as it was then.
         """
+
+    async def restart(self, *, ice_servers: Sequence[IceServer] | None = None) -> str:
+        """An offer of ours that looks for a new path. Raises PeerError when there is nothing to restart."""
+
+    async def accept(self, answer_sdp: str) -> None:
+        """The viewer's answer to it. Raises InvalidSdp."""
 
     async def add_remote_candidate(self, candidate: Mapping[str, object]) -> None:
-        """A candidate as the viewer sent it: ``candidate``, ``sdpMid``, ``sdpMLineIndex`` (RFC 8839 §5.1).
+        """A candidate as the viewer sent it: ``candidate``, ``usernameFragment`` (RFC 8839 §5.1).
 
-        May come before the offer. One that cannot be read or used is ignored.
+        May come before its description. One that cannot be read or used is ignored.
         """
 
+    def signaling(self, *, is_open: bool) -> None:
+        """Whether the viewer's signaling socket is open, where that is known."""
+
+    def statistics(self) -> PeerStatistics:
+        """The figures of now."""
+
+    async def aclose(self, reason: Reason = Reason.ENDED) -> None:
+        """Say goodbye, close and free everything. Idempotent, safe from any state."""
+
+
+class PeerEngine(Protocol):
+    """What all connections of one source share."""
+
+    def new_peer(self, *, ice_servers: Sequence[IceServer] = (), certificate: int = 0) -> Peer:
+        """The connection for a new viewer. ``ice_servers`` may be empty: then only the machine's own addresses are
+        used. ``certificate``: which of our two, 0 or 1, see ``sessions.negotiation``."""
+
     async def aclose(self) -> None:
-        """Close and free everything. Idempotent, safe from any state."""
+        """End what is shared. The peers are closed before. Idempotent."""
 
 
-class PeerFactory(Protocol):
-    """Makes the peer for a new viewer."""
+class EngineFactory(Protocol):
+    """Makes the engine of a source."""
 
-    def __call__(self, source: OutgoingMedia, *, ice_servers: Sequence[IceServer]) -> Peer:
-        """``ice_servers`` may be empty: then only the machine's own addresses are used."""
+    def __call__(self, source: OutgoingMedia) -> PeerEngine:
+        """Called once, in the event loop."""

@@ -115,7 +115,7 @@ def _decode_object(frame: bytes | str) -> dict[str, object]:
 
 
 def encode_client_message(
-    action: MessageType, payload: str, *, recipient: str | None = None, correlation_id: str | None = None
+    action: StrEnum, payload: str, *, recipient: str | None = None, correlation_id: str | None = None
 ) -> bytes:
     """The frame that a client sends; absent members are left out."""
     if len(payload) > MAX_PAYLOAD:

@@ -7,7 +7,7 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 import msgspec
@@ -27,6 +27,7 @@ class FakeSession(msgspec.Struct, frozen=True):
     url: str
     ice_servers: tuple[object, ...] = ()
     ca_files: Sequence[Path] = ()
+    is_sightline: bool = False
 
 
 class FakeSignaling:
@@ -36,11 +37,12 @@ class FakeSignaling:
         self.status = 101
         self.answer_pings = True
         self.sockets: list[web.WebSocketResponse] = []
-        self.received: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        self.received: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.frame_types: list[aiohttp.WSMsgType] = []
         self.queries: list[str] = []
         self.pongs = 0
         self.sessions = 0
+        self.is_sightline = False
 
     async def __aenter__(self) -> Self:
         application = web.Application()
@@ -57,7 +59,8 @@ class FakeSignaling:
 
     async def session(self) -> FakeSession:
         self.sessions += 1
-        return FakeSession(f"ws://127.0.0.1:{self.port}/?X-Amz-ChannelARN=arn%3Aaws&n={self.sessions}")
+        url = f"ws://127.0.0.1:{self.port}/?X-Amz-ChannelARN=arn%3Aaws&n={self.sessions}"
+        return FakeSession(url, is_sightline=self.is_sightline)
 
     @property
     def socket(self) -> web.WebSocketResponse:
@@ -75,7 +78,7 @@ class FakeSignaling:
             message["senderClientId"] = sender
         await self.socket.send_str(json.dumps(message))
 
-    async def next(self) -> dict[str, str]:
+    async def next(self) -> dict[str, Any]:
         return await asyncio.wait_for(self.received.get(), 5)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:

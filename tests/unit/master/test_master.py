@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sightline.errors import ServiceRefused, SourceNotFound
-from sightline.master import Master, Viewer
+from sightline.master import Happening, Master, Viewer
 from sightline.media.test_picture import TestPicture
+from sightline.rtc.datachannel import RequestFailed
+from sightline.timers import Timers
 from tests.unit.client.fake_signaling import FakeSignaling, eventually
 from tests.unit.rtc.viewer import AiortcViewer
 
@@ -27,14 +29,20 @@ class Stage:
         """Send a viewer's offer and give it the answer."""
         viewer = AiortcViewer("video", "audio")
         self.viewers.append(viewer)
+        await self.offer(client_id, viewer)
+        return viewer
+
+    async def offer(self, client_id: str, viewer: AiortcViewer) -> None:
+        """The viewer's offer, and the answer to it."""
         await self.service.say("SDP_OFFER", {"type": "offer", "sdp": await viewer.offer()}, sender=client_id)
         message = await self.service.next()
+        while message["action"] == "sightline/presence":
+            message = await self.service.next()
         assert (message["action"], message["recipientClientId"]) == ("SDP_ANSWER", client_id)
         assert message["correlationId"]
         answer = json.loads(base64.b64decode(message["messagePayload"]))
         assert answer["type"] == "answer"
         await viewer.accept(answer["sdp"])
-        return viewer
 
 
 @pytest.fixture
@@ -131,6 +139,96 @@ async def test_callbacks_tell_who_came_and_went() -> None:
             await asyncio.wait([running])
             await viewer.aclose()
     assert told == [("joined", "viewer-1"), ("left", "viewer-1")]
+
+
+async def test_events_can_be_iterated_over_until_the_master_ends(stage: Stage) -> None:
+    seen: list[tuple[Happening, str]] = []
+
+    async def watch() -> None:
+        async with stage.master.events() as events:
+            async for event in events:
+                seen.append((event.kind, event.viewer.client_id))
+
+    watching = asyncio.create_task(watch())
+    viewer = await stage.ask("viewer-1")
+    await viewer.numbers(1)
+    await viewer.aclose()
+    await eventually(lambda: (Happening.LEFT, "viewer-1") in seen)
+    assert [kind for kind, _ in seen if kind is not Happening.CHANGED] == [Happening.JOINED, Happening.LEFT]
+    await stage.master.aclose()
+    await asyncio.wait_for(watching, 5)
+    assert [event async for event in stage.master.events()] == []
+
+
+async def test_a_farewell_and_a_closed_socket(stage: Stage) -> None:
+    one, two = await stage.ask("viewer-1"), await stage.ask("viewer-2")
+    await asyncio.gather(one.numbers(1), two.numbers(1))
+    await stage.service.say("sightline/viewer", {"open": False}, sender="viewer-1")
+    await stage.service.say("sightline/viewer", {"open": "no"}, sender="viewer-1")
+    await stage.service.say("sightline/unheard-of", {}, sender="viewer-1")
+    await stage.service.say("sightline/farewell", {}, sender="viewer-2")
+    await eventually(lambda: [viewer.client_id for viewer in stage.master.sessions] == ["viewer-1"])
+    assert None not in await one.numbers(3)
+
+
+async def test_messages_and_questions(stage: Stage) -> None:
+    heard: list[tuple[str, str, str | bytes]] = []
+    stage.master._registry._on_message = lambda *message: heard.append(message)  # type: ignore[union-attr]
+    viewer = AiortcViewer("video", data_channel=True)
+    stage.viewers.append(viewer)
+    received: list[str] = []
+    assert viewer.channel is not None
+    viewer.channel.on("message", received.append)
+    await stage.offer("viewer-1", viewer)
+    channel = viewer.channel
+    await eventually(lambda: channel.readyState == "open")
+    channel.send("hello")
+    await eventually(lambda: heard == [("viewer-1", "chat", "hello")])
+    assert stage.master.send("viewer-1", "to you", label="chat")
+    assert stage.master.broadcast("to all") == 1
+    await eventually(lambda: received == ["to you", "to all"])
+    with pytest.raises(RequestFailed):
+        await stage.master.request("nobody", 1, label="chat")
+    assert stage.master.peer("nobody") is None
+    assert not stage.master.restart_ice("nobody")
+
+
+async def test_a_service_that_is_no_sightline_is_told_nothing_more_than_kvs_knows(stage: Stage) -> None:
+    viewer = await stage.ask("viewer-1")
+    await viewer.numbers(2)
+    await asyncio.sleep(0.5)
+    assert stage.service.received.empty()
+
+
+async def test_a_sightline_is_told_who_watches() -> None:
+    async with FakeSignaling() as service:
+        service.is_sightline = True
+        master = Master(
+            "demo",
+            source="test:160x90",
+            session_provider=service.session,  # type: ignore[arg-type]
+            timers=Timers(presence=0.3, presence_spacing=0.05),
+        )
+        async with master:
+            running = asyncio.create_task(master.run())
+            await service.open_sockets(1)
+            assert await service.next() == {"action": "sightline/presence", "viewers": [], "total": 0}
+            viewer = AiortcViewer("video")
+            await Stage(service, master).offer("viewer-1", viewer)
+            report = await service.next()
+            while not (report["viewers"] and report["viewers"][0].get("bitrate")):
+                report = await service.next()
+            (seen,) = report["viewers"]
+            assert (seen["clientId"], seen["connectionState"], seen["wasConnected"]) == ("viewer-1", "connected", True)
+            assert seen["candidatePair"].startswith("host ")
+            await viewer.aclose()
+            while report["total"]:
+                report = await service.next()
+            await service.socket.close()
+            await service.open_sockets(2)
+            assert (await service.next())["total"] == 0, "a new connection is told again"
+            running.cancel()
+            await asyncio.wait([running])
 
 
 async def test_a_refused_master_says_why() -> None:

@@ -1,94 +1,113 @@
-"""Who counts as a viewer, and what replaces what; with peers that the test moves by hand."""
+"""Who counts as a viewer, what replaces what, and who is told what; with peers that the test moves by hand."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 
-from sightline.errors import InvalidSdp
+from sightline.errors import InvalidSdp, ServiceUnreachable
 from sightline.master.registry import Registry
-from sightline.master.viewer_session import Viewer, ViewerSession
-from sightline.rtc.peer import ConnectionState, StateListener
+from sightline.rtc.peer import ConnectionState, Reason
+from sightline.sessions.roster import Happening, ViewerEvent
+from sightline.wire.extras import NoticeReason, SocketState
+from sightline.wire.messages import MessageType
+from tests.unit.master.hand_peer import HandEngine, HandPeer
 
-OFFER = "v=0\r\na=ice-ufrag:{}\r\n"
+FINGERPRINT = "sha-256 " + ":".join(["AB"] * 32)
+OFFER = """v=0
+o=- {session} 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+m=video 9 UDP/TLS/RTP/SAVPF 96
+a=mid:0
+a=ice-ufrag:{ufrag}
+a=ice-pwd:{password}
+a=fingerprint:{fingerprint}
+a=setup:actpass
+a=rtcp-mux
+a=recvonly
+a=rtpmap:96 H264/90000
+"""
 
 
-class HandPeer:
-    """A `Peer` whose state is what the test says."""
-
-    def __init__(self, *, fails: Exception | None = None) -> None:
-        self.connection_state = ConnectionState.NEW
-        self.on_state: StateListener | None = None
-        self.candidates: list[Mapping[str, object]] = []
-        self.offers: list[str] = []
-        self.closed = 0
-        self.fails = fails
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-
-    async def answer(self, offer_sdp: str) -> str:
-        self.offers.append(offer_sdp)
-        await self.may_answer.wait()
-        if self.fails:
-            raise self.fails
-        return "answer"
-
-    async def add_remote_candidate(self, candidate: Mapping[str, object]) -> None:
-        self.candidates.append(candidate)
-
-    async def aclose(self) -> None:
-        self.closed += 1
-
-    def become(self, state: ConnectionState) -> None:
-        assert self.on_state is not None
-        self.on_state(state)
+def offer(session: str = "1", ufrag: str = "abcd", *, fingerprint: str = FINGERPRINT) -> str:
+    password = (ufrag * 8)[:24]
+    return OFFER.format(session=session, ufrag=ufrag, password=password, fingerprint=fingerprint)
 
 
 class Desk:
     """The registry with all that it needs, and what it said."""
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: asyncio.TaskGroup, *, max_viewers: int | None = None) -> None:
+        self.engine = HandEngine()
         self.told: list[tuple[str, str]] = []
-        self.answers: list[tuple[str, str]] = []
-        self.registry = Registry("demo", on_joined=self.joined, on_left=self.left)
-        self.tasks = asyncio.TaskGroup()
-
-    def joined(self, viewer: Viewer) -> None:
-        self.told.append(("joined", viewer.client_id))
-
-    def left(self, viewer: Viewer) -> None:
-        self.told.append(("left", viewer.client_id))
-        raise RuntimeError("a callback's own mistake")
-
-    async def send(self, session: ViewerSession, sdp: str) -> None:
-        self.answers.append((session.client_id, sdp))
-
-    async def offer(self, client_id: str, peer: HandPeer, *, ufrag: str = "abcd") -> None:
-        self.registry.offer(
-            client_id, OFFER.format(ufrag), make_peer=lambda: peer, tasks=self.tasks, send_answer=self.send
+        self.sent: list[tuple[str, MessageType, object]] = []
+        self.notices: list[tuple[str, NoticeReason]] = []
+        self.unreachable = False
+        self.registry = Registry(
+            "demo",
+            engine=self.engine,
+            tasks=tasks,
+            send=self.send,
+            notify=lambda client_id, reason, text: self.notices.append((client_id, reason)),
+            publish=self.publish,
+            max_viewers=max_viewers,
         )
+
+    def publish(self, events: Sequence[ViewerEvent]) -> None:
+        self.told += [
+            (event.kind.value, event.viewer.client_id) for event in events if event.kind is not Happening.CHANGED
+        ]
+
+    async def send(
+        self,
+        kind: MessageType,
+        content: Mapping[str, object],
+        *,
+        client_id: str,
+        trace_id: str | None = None,
+        within: float,
+    ) -> None:
+        assert (trace_id is None) == (kind is MessageType.ICE_CANDIDATE)
+        if self.unreachable:
+            raise ServiceUnreachable("There is no connection.")
+        self.sent.append((client_id, kind, content.get("sdp") or content.get("candidate")))
+
+    async def offer(self, client_id: str, sdp: str = "", *, peer: HandPeer | None = None) -> HandPeer:
+        """An offer; the peer that the viewer's newest session has."""
+        if peer is not None:
+            self.engine.prepared.append(peer)
+        self.registry.offer(client_id, sdp or offer(), servers=())
         await settle()
+        return self.engine.made[-1]
+
+    def clients(self) -> list[str]:
+        return [viewer.client_id for viewer in self.registry.sessions]
 
 
 async def settle() -> None:
-    for _ in range(5):
+    for _ in range(8):
         await asyncio.sleep(0)
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    desk = Desk()
-    async with desk.tasks:
-        yield desk
-        desk.registry.close()
+async def tasks() -> AsyncIterator[asyncio.TaskGroup]:
+    async with asyncio.TaskGroup() as group:
+        yield group
+
+
+@pytest.fixture
+async def desk(tasks: asyncio.TaskGroup) -> AsyncIterator[Desk]:
+    desk = Desk(tasks)
+    yield desk
+    desk.registry.close()
 
 
 async def test_a_viewer_counts_from_connected_until_it_is_gone(desk: Desk) -> None:
-    peer = HandPeer()
-    await desk.offer("viewer-1", peer)
-    assert desk.answers == [("viewer-1", "answer")]
+    peer = await desk.offer("viewer-1")
+    assert desk.sent == [("viewer-1", MessageType.SDP_ANSWER, "answer 1")]
     peer.become(ConnectionState.CONNECTING)
     assert desk.registry.viewers == ()
     assert [viewer.connection_state for viewer in desk.registry.sessions] == ["connecting"]
@@ -99,20 +118,23 @@ async def test_a_viewer_counts_from_connected_until_it_is_gone(desk: Desk) -> No
     assert not desk.registry.is_connected("viewer-1")
     assert len(desk.registry.viewers) == 1, "it keeps its place"
     peer.become(ConnectionState.CONNECTED)
-    peer.become(ConnectionState.FAILED)
+    peer.become(ConnectionState.FAILED, Reason.SILENT)
     assert desk.registry.sessions == ()
+    await settle()
+    assert peer.closed == 0, "its keys sleep"
+    peer.become(ConnectionState.CLOSED, Reason.SLEPT)
     await settle()
     assert peer.closed == 1
     assert desk.told == [("joined", "viewer-1"), ("left", "viewer-1")]
 
 
-async def test_a_second_offer_replaces_the_session_at_once(desk: Desk) -> None:
-    old, new, other = HandPeer(), HandPeer(), HandPeer()
-    await desk.offer("viewer-1", old)
-    await desk.offer("viewer-2", other)
+async def test_another_session_replaces_the_one_before_at_once(desk: Desk) -> None:
+    old = await desk.offer("viewer-1", offer("1"))
+    other = await desk.offer("viewer-2", offer("2"))
     old.become(ConnectionState.CONNECTED)
-    await desk.offer("viewer-1", new, ufrag="efgh")
+    new = await desk.offer("viewer-1", offer("3"))
     assert (old.closed, new.closed, other.closed) == (1, 0, 0)
+    assert old.reason is Reason.REPLACED
     assert desk.told == [("joined", "viewer-1"), ("left", "viewer-1")]
     old.become(ConnectionState.CLOSED)
     assert len(desk.registry.sessions) == 2, "the old one's end is not the new one's"
@@ -121,58 +143,187 @@ async def test_a_second_offer_replaces_the_session_at_once(desk: Desk) -> None:
 
 
 async def test_a_second_offer_while_the_first_is_being_answered(desk: Desk) -> None:
-    old, new = HandPeer(), HandPeer()
+    old = HandPeer()
     old.may_answer.clear()
-    await desk.offer("viewer-1", old)
-    await desk.offer("viewer-1", new)
+    await desk.offer("viewer-1", offer("1"), peer=old)
+    await desk.offer("viewer-1", offer("2"))
     assert old.closed == 1
-    assert desk.answers == [("viewer-1", "answer")]
+    assert desk.sent == [("viewer-1", MessageType.SDP_ANSWER, "answer 1")]
+
+
+async def test_a_restart_and_a_renegotiation_stay_in_the_session(desk: Desk) -> None:
+    peer = await desk.offer("viewer-1", offer(ufrag="abcd"))
+    peer.become(ConnectionState.CONNECTED)
+    await desk.offer("viewer-1", offer(ufrag="efgh"))
+    await desk.offer("viewer-1", offer(ufrag="efgh"))
+    assert desk.engine.made == [peer]
+    assert [sdp for _, _, sdp in desk.sent] == ["answer 1", "answer 2", "answer 3"]
+    assert desk.told == [("joined", "viewer-1")]
+
+
+async def test_a_late_restart_revives_a_sleeper(desk: Desk) -> None:
+    peer = await desk.offer("viewer-1", offer(ufrag="abcd"))
+    peer.become(ConnectionState.CONNECTED)
+    peer.become(ConnectionState.FAILED, Reason.SILENT)
+    await desk.offer("viewer-1", offer(ufrag="efgh"))
+    peer.become(ConnectionState.CONNECTING, Reason.RESTART)
+    peer.become(ConnectionState.CONNECTED)
+    assert desk.engine.made == [peer]
+    assert desk.told == [("joined", "viewer-1"), ("left", "viewer-1"), ("joined", "viewer-1")]
+    assert desk.registry.is_connected("viewer-1")
+
+
+async def gone(desk: Desk) -> None:
+    """A session that was held and is not any more."""
+    peer = await desk.offer("viewer-1", offer(ufrag="abcd"))
+    peer.become(ConnectionState.CONNECTED)
+    peer.become(ConnectionState.CLOSED, Reason.SLEPT)
+    await settle()
+    desk.sent.clear()
+
+
+async def test_a_restart_of_a_session_that_is_gone_is_told_so_where_it_is_understood(desk: Desk) -> None:
+    desk.registry.signaling("viewer-1", SocketState(open=True, extras=True))
+    await gone(desk)
+    await desk.offer("viewer-1", offer(ufrag="efgh"))
+    assert desk.notices == [("viewer-1", NoticeReason.SESSION_GONE)]
+    assert (desk.sent, desk.clients()) == ([], [])
+
+
+async def test_others_are_answered_under_the_certificate_that_it_did_not_have(desk: Desk) -> None:
+    await gone(desk)
+    peer = await desk.offer("viewer-1", offer(ufrag="efgh"))
+    assert (peer.certificate, desk.notices) == (1, [])
+    peer.become(ConnectionState.CLOSED)
+    await settle()
+    assert (await desk.offer("viewer-1", offer(ufrag="ijkl"))).certificate == 0
+    assert (await desk.offer("viewer-2", offer("other"))).certificate == 0
+
+
+async def test_as_many_viewers_as_there_may_be(tasks: asyncio.TaskGroup) -> None:
+    desk = Desk(tasks, max_viewers=1)
+    desk.registry.signaling("viewer-2", SocketState(open=True, extras=True))
+    first = await desk.offer("viewer-1", offer("1"))
+    await desk.offer("viewer-2", offer("2"))
+    await desk.offer("viewer-3", offer("3"))
+    assert desk.notices == [("viewer-2", NoticeReason.VIEWER_LIMIT)]
+    assert desk.clients() == ["viewer-1"]
+    await desk.offer("viewer-1", offer("4"))
+    assert (first.closed, desk.clients()) == (1, ["viewer-1"]), "who comes again takes its own place"
+    desk.registry.farewell("viewer-1")
+    await desk.offer("viewer-3", offer("5"))
+    assert desk.clients() == ["viewer-3"]
+    desk.registry.close()
+
+
+async def test_a_farewell_frees_at_once(desk: Desk) -> None:
+    peer = await desk.offer("viewer-1")
+    peer.become(ConnectionState.CONNECTED)
+    desk.registry.farewell("viewer-1")
+    desk.registry.farewell("nobody")
+    assert desk.registry.sessions == ()
+    await settle()
+    assert (peer.closed, peer.reason) == (1, Reason.FAREWELL)
+
+
+async def test_sockets_of_viewers_are_told_to_their_sessions(desk: Desk) -> None:
+    peer = await desk.offer("viewer-1")
+    desk.registry.signaling("viewer-1", SocketState(open=False))
+    desk.registry.signaling("viewer-1", SocketState(open=True))
+    desk.registry.signaling("nobody", SocketState(open=False))
+    desk.registry.forget_signaling()
+    assert peer.signaling_open == [False, True, True]
 
 
 async def test_candidates_reach_the_session_that_they_are_for(desk: Desk) -> None:
-    old, new = HandPeer(), HandPeer()
     overtook = {"candidate": "candidate:0 ufrag abcd"}
     desk.registry.candidate("viewer-1", overtook)
-    await desk.offer("viewer-1", old, ufrag="abcd")
+    old = await desk.offer("viewer-1", offer("1", "abcd"))
     plain, ahead = {"candidate": "candidate:1"}, {"candidate": "candidate:2", "usernameFragment": "efgh"}
     desk.registry.candidate("viewer-1", plain)
     desk.registry.candidate("viewer-1", ahead)
     await settle()
     assert old.candidates == [overtook, plain]
-    await desk.offer("viewer-1", new, ufrag="efgh")
+    new = await desk.offer("viewer-1", offer("2", "efgh"))
     assert new.candidates == [ahead]
 
 
-async def test_candidates_wait_for_the_answer(desk: Desk) -> None:
+async def test_candidates_wait_for_the_answer_both_ways(desk: Desk) -> None:
     peer = HandPeer()
     peer.may_answer.clear()
-    await desk.offer("viewer-1", peer)
+    await desk.offer("viewer-1", peer=peer)
     desk.registry.candidate("viewer-1", {"candidate": "candidate:1"})
+    assert peer.on_candidate is not None
+    peer.on_candidate({"candidate": "candidate:9"})
     await settle()
-    assert peer.candidates == []
+    assert (peer.candidates, desk.sent) == ([], [])
     peer.may_answer.set()
     await settle()
     assert len(peer.candidates) == 1
+    assert [kind for _, kind, _ in desk.sent] == ["SDP_ANSWER", "ICE_CANDIDATE"]
+
+
+async def test_a_restart_of_ours(desk: Desk) -> None:
+    peer = await desk.offer("viewer-1")
+    assert desk.registry.restart("viewer-1", servers=())
+    assert not desk.registry.restart("nobody", servers=())
+    await settle()
+    assert desk.sent[-1] == ("viewer-1", MessageType.SDP_OFFER, "restart")
+    desk.registry.answer("viewer-1", "v=0")
+    desk.registry.answer("nobody", "v=0")
+    await settle()
+    assert peer.answers == ["v=0"]
+
+
+async def test_an_answer_that_cannot_be_sent_ends_a_new_session_and_no_old_one(desk: Desk) -> None:
+    peer = await desk.offer("viewer-1", offer(ufrag="abcd"))
+    peer.become(ConnectionState.CONNECTED)
+    desk.unreachable = True
+    await desk.offer("viewer-1", offer(ufrag="efgh"))
+    assert peer.on_candidate is not None
+    peer.on_candidate({"candidate": "candidate:1"})
+    other = await desk.offer("viewer-2", offer("2"))
+    assert desk.clients() == ["viewer-1"], "its media flows on"
+    assert (peer.closed, other.closed) == (0, 1)
 
 
 @pytest.mark.parametrize("error", [InvalidSdp("It is no offer."), RuntimeError("a defect")])
 async def test_one_bad_viewer_ends_only_itself(desk: Desk, error: Exception) -> None:
-    good, bad = HandPeer(), HandPeer(fails=error)
-    await desk.offer("good", good)
-    await desk.offer("bad", bad)
+    good = await desk.offer("good", offer("1"))
+    bad = await desk.offer("bad", offer("2"), peer=HandPeer(fails=error))
     assert bad.closed == 1
-    assert [viewer.client_id for viewer in desk.registry.sessions] == ["good"]
+    assert desk.clients() == ["good"]
     assert desk.told == []
     assert good.closed == 0
 
 
+async def test_an_unreadable_offer_changes_nothing(desk: Desk) -> None:
+    peer = await desk.offer("viewer-1")
+    await desk.offer("viewer-1", "nonsense")
+    await desk.offer("viewer-2", "v=0")
+    assert (desk.clients(), peer.closed) == (["viewer-1"], 0)
+    peer.fails = InvalidSdp("Not now.")
+    await desk.offer("viewer-1")
+    desk.registry.answer("viewer-1", "nonsense")
+    await settle()
+    assert (desk.clients(), peer.closed) == (["viewer-1"], 0)
+
+
+async def test_messages_go_to_those_who_are_there(desk: Desk) -> None:
+    await desk.offer("viewer-1")
+    assert not desk.registry.send("viewer-1", "hello"), "it has opened no channel"
+    assert not desk.registry.send("nobody", "hello")
+    assert desk.registry.broadcast("hello") == 0
+
+
 async def test_the_trace_id_leads_back_to_the_viewer(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
-        peer = HandPeer()
-        await desk.offer("viewer-1", peer)
-        peer.become(ConnectionState.CONNECTED)
+        peer = await desk.offer("viewer-1")
+        peer.become(ConnectionState.CONNECTED, Reason.CONNECTED)
     line = next(record for record in caplog.records if "→" in record.getMessage())
-    assert line.getMessage() == "viewer-1 new → connected"
+    assert line.getMessage() == "viewer-1 new → connected (path-and-keys)"
     assert (line.channel, line.client_id) == ("demo", "viewer-1")  # type: ignore[attr-defined]
     assert desk.registry.client_of(line.trace_id) == "viewer-1"  # type: ignore[attr-defined]
     assert desk.registry.client_of("other") is None
+    assert desk.registry.session("viewer-1") is not None
+    assert desk.registry.session("other") is None

@@ -1,4 +1,4 @@
-"""What a viewer gets of a peer: pictures that decode, in order, from the first one on."""
+"""What a viewer gets of a peer: pictures that decode, in order, from the first one on; and what nonsense does."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from contextlib import suppress
 import msgspec
 import pytest
 
-from sightline.errors import InvalidSdp
+from sightline.errors import InvalidSdp, PeerError
 from sightline.media.test_picture import TestPicture
-from sightline.rtc import aiortc_peer
-from sightline.rtc.aiortc_peer import AiortcPeer
-from sightline.rtc.peer import ConnectionState, Peer
+from sightline.rtc.engine import Engine
+from sightline.rtc.engine_peer import EnginePeer
+from sightline.rtc.peer import ConnectionState, Reason
+from sightline.timers import Timers
 from tests.unit.client.fake_signaling import eventually
 from tests.unit.rtc.viewer import AiortcViewer
 
@@ -26,61 +27,79 @@ class IceServer(msgspec.Struct):
     credential: str | None = None
 
 
-@pytest.fixture
-async def source() -> AsyncIterator[TestPicture]:
-    picture = TestPicture(320, 180, 30)
-    yield picture
-    assert picture.video.subscribers == 0, "a peer left its subscription"
-    await picture.aclose()
-
-
 class Room:
-    """Makes viewers and peers, and closes them."""
+    """Makes viewers and peers of one engine, and closes them."""
 
-    def __init__(self, source: TestPicture) -> None:
+    def __init__(self, source: TestPicture, *, timers: Timers | None = None) -> None:
         self.source = source
+        self.engine = Engine(source, timers=timers or Timers())
         self.viewers: list[AiortcViewer] = []
-        self.peers: list[Peer] = []
+        self.peers: list[EnginePeer] = []
 
     def viewer(self, *kinds: str, data_channel: bool = False) -> AiortcViewer:
         self.viewers.append(AiortcViewer(*kinds, data_channel=data_channel))
         return self.viewers[-1]
 
-    def peer(self, **options: object) -> AiortcPeer:
-        peer = AiortcPeer(self.source, **options)  # type: ignore[arg-type]
-        self.peers.append(peer)
-        return peer
+    def peer(self, **options: object) -> EnginePeer:
+        self.peers.append(self.engine.new_peer(**options))  # type: ignore[arg-type]
+        return self.peers[-1]
 
-    async def watch(self, *kinds: str, data_channel: bool = False) -> tuple[AiortcViewer, AiortcPeer]:
+    async def watch(self, *kinds: str, data_channel: bool = False) -> tuple[AiortcViewer, EnginePeer]:
         viewer, peer = self.viewer(*kinds, data_channel=data_channel), self.peer()
         await viewer.accept(await peer.answer(await viewer.offer()))
         return viewer, peer
+
+    async def aclose(self) -> None:
+        for thing in [*self.viewers, *self.peers]:
+            await thing.aclose()
+        await self.engine.aclose()
+
+
+@pytest.fixture
+async def source() -> AsyncIterator[TestPicture]:
+    picture = TestPicture(320, 180, 30)
+    yield picture
+    assert picture.video.subscribers == 0, "a peer left its place in the feed"
+    await picture.aclose()
 
 
 @pytest.fixture
 async def room(source: TestPicture) -> AsyncIterator[Room]:
     room = Room(source)
     yield room
-    for thing in [*room.viewers, *room.peers]:
-        await thing.aclose()
+    await room.aclose()
+
+
+def watched(peer: EnginePeer) -> list[ConnectionState]:
+    """The states that it goes through from now on."""
+    states: list[ConnectionState] = []
+
+    def note() -> None:
+        if not states or states[-1] is not peer.connection_state:
+            states.append(peer.connection_state)
+
+    peer.on_change = note
+    return states
 
 
 async def test_two_viewers_each_see_every_picture_at_full_rate(room: Room) -> None:
-    states: list[ConnectionState] = []
+    made: list[int] = []
+    stop = room.source.video.listen(lambda unit: made.append(unit.timestamp // 3000))
     one, peer = room.viewer("video", "audio"), room.peer()
-    peer.on_state = states.append
+    states = watched(peer)
     await one.accept(await peer.answer(await one.offer()))
     two, _ = await room.watch("audio", "video")
     shown = await asyncio.gather(one.numbers(45), two.numbers(45))
     for numbers in shown:
         assert None not in numbers
-        assert numbers == list(range(numbers[0], numbers[0] + 45))  # type: ignore[operator, arg-type]
-    rates = await asyncio.gather(one.frames_per_second(over=45), two.frames_per_second(over=45))
-    assert min(rates) >= 27, "30 per second, less the jitter of a short measurement on a busy machine"
+        first = made.index(numbers[0])  # type: ignore[arg-type]
+        assert numbers == made[first : first + 45], "all that the source made, which on a busy machine is not all"
+    stop()
     assert await one.tracks["audio"].recv()
     assert states == [ConnectionState.CONNECTING, ConnectionState.CONNECTED]
     await one.aclose()
     await eventually(lambda: peer.connection_state is ConnectionState.CLOSED)
+    assert peer.reason in (Reason.CLOSE_NOTIFY, Reason.BYE)
     await two.numbers(3)
 
 
@@ -88,16 +107,6 @@ async def test_two_viewers_each_see_every_picture_at_full_rate(room: Room) -> No
 async def test_offers_of_one_kind(room: Room, kinds: tuple[str, ...]) -> None:
     viewer, _ = await room.watch(*kinds)
     assert await asyncio.wait_for(viewer.tracks[kinds[0]].recv(), 5)
-
-
-async def test_a_viewers_data_channel_does_no_harm(room: Room) -> None:
-    viewer, peer = await room.watch("video", data_channel=True)
-    assert viewer.channel is not None
-    await eventually(lambda: viewer.channel is not None and viewer.channel.readyState == "open")
-    viewer.channel.send("hello")
-    viewer.channel.send(b"\x00" * 10_000)
-    assert None not in await viewer.numbers(10)
-    assert peer.connection_state is ConnectionState.CONNECTED
 
 
 async def test_only_a_data_channel(room: Room) -> None:
@@ -128,24 +137,33 @@ async def test_candidates_may_come_before_the_offer_and_be_nonsense(room: Room) 
 
 
 async def test_a_lost_picture_is_repaired_by_a_keyframe(room: Room) -> None:
-    viewer, _ = await room.watch("video")
+    viewer, peer = await room.watch("video")
     await viewer.numbers(5)
-    requests = 0
-
-    def request() -> None:
-        nonlocal requests
-        requests += 1
-
-    other = room.viewer("video")
-    room.source.request_keyframe = request  # type: ignore[method-assign]
-    peer = room.peer()
-    await other.accept(await peer.answer(await other.offer()))
-    await eventually(lambda: peer.connection_state is ConnectionState.CONNECTED)
-    receiver = other.connection.getReceivers()[0]
+    (ssrc,) = (source.ssrc for source in peer._local.sections[0].sources[:1])  # type: ignore[union-attr]
+    sent = peer.statistics().sent
+    assert sent is not None
+    assert sent.video is not None
+    before = sent.video.keyframes
     # As a browser does when it cannot decode; aiortc's receiver has no public way to ask.
-    source_ssrc = peer._connection.getSenders()[0]._ssrc
-    await receiver._send_rtcp_pli(source_ssrc)
-    await eventually(lambda: requests > 0)
+    await viewer.connection.getReceivers()[0]._send_rtcp_pli(ssrc)
+    await eventually(lambda: sent.video is not None and sent.video.keyframes > before)
+    assert sent.video.keyframe_requests == 1
+
+
+async def test_the_figures(room: Room) -> None:
+    viewer, peer = await room.watch("video", "audio")
+    assert peer.statistics().bitrate is None
+    await viewer.numbers(60)
+    await eventually(lambda: peer.statistics().loss is not None)
+    figures = peer.statistics()
+    assert figures.candidate_pair is not None
+    assert figures.candidate_pair.startswith("host ")
+    assert figures.bitrate is not None
+    assert figures.bitrate > 50_000
+    assert figures.loss == 0
+    assert figures.round_trip_time is not None
+    assert 0 < figures.round_trip_time < 1
+    assert figures.srtp_profile == "SRTP_AEAD_AES_128_GCM"
 
 
 @pytest.mark.parametrize(
@@ -155,11 +173,9 @@ async def test_a_lost_picture_is_repaired_by_a_keyframe(room: Room) -> None:
         lambda sdp: "v=0\r\nnonsense",
         lambda sdp: sdp.replace("a=ice-ufrag", "a=x-ufrag"),
         lambda sdp: sdp.replace("a=fingerprint", "a=x-fingerprint").replace("a=setup", "a=x-setup"),
-        lambda sdp: sdp.replace("H264", "H265"),
+        lambda sdp: sdp.replace("H264", "H265").replace("VP8", "VP7"),
         lambda sdp: sdp.replace("a=rtcp-mux\r\n", ""),
         lambda sdp: sdp.replace("a=mid:0", "a=mid:7"),
-        lambda sdp: sdp.replace("UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVPF 999"),
-        lambda sdp: sdp.replace("a=fmtp:", "a=fmtp:x"),
         lambda sdp: sdp[: len(sdp) // 2],
     ],
 )
@@ -168,29 +184,51 @@ async def test_a_malformed_offer_is_an_error_and_leaves_nothing(room: Room, dama
     offer = damage(await viewer.offer())
     with suppress(InvalidSdp):  # some of these are tolerated: nothing may be left of them either
         await peer.answer(offer)
-        await peer.aclose()
+    await peer.aclose()
     assert peer.connection_state is ConnectionState.CLOSED
+    with pytest.raises((PeerError, InvalidSdp)):
+        await peer.answer(offer)
 
 
-async def test_a_viewer_that_never_comes_is_given_up(room: Room) -> None:
-    viewer, peer = room.viewer("video"), room.peer(connect_deadline=0.2)
-    states: list[ConnectionState] = []
-    peer.on_state = states.append
+async def test_a_bad_second_offer_leaves_the_connection_as_it_was(room: Room) -> None:
+    viewer, peer = await room.watch("video")
+    await viewer.numbers(3)
+    offer = await viewer.offer()
+    for damage in ("nonsense", offer.replace("H264", "H265"), offer.replace("a=ice-pwd:", "a=ice-pwd:other")):
+        with suppress(InvalidSdp):
+            await peer.answer(damage)
+    assert None not in await viewer.numbers(3)
+    assert peer.connection_state is ConnectionState.CONNECTED
+
+
+async def test_a_viewer_that_never_comes_is_given_up(source: TestPicture) -> None:
+    room = Room(source, timers=Timers(viewer_connect=0.2))
+    viewer, peer = room.viewer("video"), room.peer()
+    states = watched(peer)
     await peer.answer(await viewer.offer())
-    await eventually(lambda: peer.connection_state is ConnectionState.FAILED)
+    await eventually(lambda: peer.connection_state is ConnectionState.CLOSED)
+    assert states == [ConnectionState.CONNECTING, ConnectionState.FAILED, ConnectionState.CLOSED]
     await peer.aclose()
     await peer.aclose()
-    assert states[-2:] == [ConnectionState.FAILED, ConnectionState.CLOSED]
+    assert source.video.subscribers == 0
+    await room.aclose()
 
 
 async def test_closing_at_any_time(room: Room) -> None:
     await room.peer().aclose()
-    for delay in (0, 0.02, 0.05, 0.08, 0.12):
+    for delay in (0, 0.005, 0.01, 0.02, 0.03, 0.05):
         viewer, peer = room.viewer("video", "audio"), room.peer()
         await viewer.accept(await peer.answer(await viewer.offer()))
         await asyncio.sleep(delay)
         await peer.aclose()
         assert peer.connection_state is ConnectionState.CLOSED
+
+
+async def test_closing_says_goodbye(room: Room) -> None:
+    viewer, peer = await room.watch("video")
+    await viewer.numbers(3)
+    await peer.aclose()
+    await eventually(lambda: viewer.connection.connectionState == "closed", within=1)
 
 
 async def test_cancelling_an_answer_leaves_nothing(room: Room) -> None:
@@ -200,19 +238,20 @@ async def test_cancelling_an_answer_leaves_nothing(room: Room) -> None:
     answering.cancel()
     with pytest.raises(asyncio.CancelledError):
         await answering
-    assert peer.connection_state is ConnectionState.CLOSED
+    await peer.aclose()
 
 
-async def test_a_silent_stun_server_delays_the_answer_only_so_far_and_bad_ones_are_left_out(
-    room: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(aiortc_peer, "_GATHER_LIMIT", 0.2)
+async def test_a_silent_stun_server_delays_nothing_and_bad_ones_are_left_out(room: Room) -> None:
     silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     silent.bind(("127.0.0.1", 0))
     servers = [IceServer((f"stun:127.0.0.1:{silent.getsockname()[1]}",)), IceServer(("http://nonsense",))]
     viewer, peer = room.viewer("video"), room.peer(ice_servers=servers)
-    async with asyncio.timeout(2):
-        await viewer.accept(await peer.answer(await viewer.offer()))
+    offer = await viewer.offer()
+    async with asyncio.timeout(0.5):
+        answer = await peer.answer(offer)
+    assert "a=candidate" in answer
+    assert "a=end-of-candidates" not in answer
+    await viewer.accept(answer)
     assert None not in await viewer.numbers(2)
     silent.close()
 
@@ -233,7 +272,7 @@ async def test_an_offer_damaged_anywhere_is_answered_or_refused_and_leaves_nothi
                     lines[place] = lines[place][: chance.randrange(len(lines[place]) + 1)]
                 case _:
                     lines[place] = lines[place].replace(chance.choice("0123456789 :="), chance.choice(["", "x", "-1"]))
-        peer = AiortcPeer(room.source)
+        peer = room.engine.new_peer()
         with suppress(InvalidSdp):
             await peer.answer("\r\n".join(lines))
         async with asyncio.timeout(5):

@@ -1,0 +1,170 @@
+"""What one viewer is sent: from what was agreed to the streams that the fan-out feeds."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+
+from .outgoing import OutgoingMedia
+from .rtp.fanout import Fanout, Feed
+from .rtp.outlet import Outlet, OutletStats, Send
+from .rtp.stream import OutgoingStream, Rtx, StreamSettings
+from .sdp import AgreedMedia, Agreement, OurMedia, SourceCodec
+from .sdp.ours import MID
+from .srtp import SrtpSession
+
+__all__ = ["Sending"]
+
+
+def _nothing(_: object) -> None:
+    pass
+
+
+class Sending:
+    """The streams of one viewer. They come into being with the keys, and live through renegotiations and restarts."""
+
+    def __init__(
+        self, fanout: Fanout, source: OutgoingMedia, *, send: Send, on_error: Callable[[Exception], None]
+    ) -> None:
+        """``on_error`` is told what makes it impossible to go on with this viewer."""
+        self._fanout = fanout
+        self._source = source
+        self._send = send
+        self._on_error = on_error
+        self._cname = secrets.token_urlsafe(12)
+        # Random, and no two alike: the viewer tells the streams of its one port apart by them (RFC 3550 §8).
+        self._ssrcs = secrets.SystemRandom().sample(range(1, 1 << 32), 3)
+        self._agreed: dict[str, AgreedMedia] = {}
+        self._streams: dict[str, OutgoingStream] = {}
+        """By kind, those that ended too: who sends again under an SSRC goes on with its numbers."""
+        self._outlet: Outlet | None = None
+        self._srtp: SrtpSession | None = None
+        self._warm: list[Callable[[], None]] = []
+        self._active = False
+
+    def wishes(self) -> tuple[OurMedia, ...]:
+        """What we bring into a negotiation."""
+        video, retransmissions, audio = self._ssrcs
+        wishes = []
+        if self._source.video_feeds:
+            codecs = tuple(SourceCodec(name) for name in self._source.video_feeds)
+            wishes.append(
+                OurMedia(kind="video", codecs=codecs, ssrc=video, rtx_ssrc=retransmissions, cname=self._cname)
+            )
+        if self._source.audio is not None:
+            wishes.append(
+                OurMedia(kind="audio", codecs=(SourceCodec("opus", stereo=True),), ssrc=audio, cname=self._cname)
+            )
+        return tuple(wishes)
+
+    def agreed(self, agreement: Agreement) -> None:
+        """A negotiation is done, the first or a later one. The source begins to work, for whom it will be soon."""
+        agreed = {media.kind: media for media in agreement.media if media.sends and self._feed(media) is not None}
+        if agreed == self._agreed:
+            return
+        self._agreed = agreed
+        if self._srtp is not None:
+            self._build(self._srtp)
+        elif not self._warm:
+            feeds = [feed for media in agreed.values() if (feed := self._feed(media)) is not None]
+            self._warm = [feed.listen(_nothing) for feed in feeds]
+
+    def keys(self, srtp: SrtpSession) -> None:
+        """The handshake is done."""
+        if srtp is not self._srtp:
+            self._srtp = srtp
+            self._build(srtp)
+
+    def start(self) -> None:
+        """The viewer is connected (again): from the next keyframe on it gets everything."""
+        self._active = True
+        if self._outlet is not None:
+            self._fanout.start(self._outlet)
+
+    def pause(self) -> None:
+        """Nothing is sent any more until ``start``."""
+        self._active = False
+        if self._outlet is not None:
+            self._fanout.pause(self._outlet)
+
+    def request_keyframe(self) -> None:
+        """What is on its way may be lost: the viewer's path changed."""
+        if self._outlet is not None:
+            self._fanout.request_keyframe(self._outlet)
+
+    def receive(self, packet: bytes) -> Sequence[object]:
+        """An RTCP packet of the viewer; the reports in it. Raises MalformedRtcp."""
+        return self._fanout.receive_rtcp(self._outlet, packet) if self._outlet is not None else ()
+
+    def goodbye(self) -> None:
+        """Say that the streams end (RFC 3550 §6.6)."""
+        if self._outlet is not None:
+            self._outlet.goodbye()
+
+    def statistics(self) -> OutletStats | None:
+        """Figures, once there are streams."""
+        return self._outlet.stats(time.monotonic()) if self._outlet is not None else None
+
+    def close(self) -> None:
+        """Leave the fan-out. Idempotent."""
+        self._cool()
+        if self._outlet is not None:
+            self._fanout.remove(self._outlet)
+
+    def _build(self, srtp: SrtpSession) -> None:
+        """Make the outlet anew. Streams that stay as they were keep their numbers, which must never be used twice."""
+        if self._outlet is not None:
+            self._fanout.remove(self._outlet)
+        streams = {kind: self._stream(media, srtp) for kind, media in self._agreed.items()}
+        self._streams |= streams
+        self._outlet = Outlet(
+            send=self._send,
+            protect_rtcp=srtp.protect_rtcp,
+            cname=self._cname,
+            video=streams.get("video"),
+            audio=streams.get("audio"),
+            on_error=self._on_error,
+        )
+        feeds = {kind: self._feed(media) for kind, media in self._agreed.items()}
+        self._fanout.add(self._outlet, video=feeds.get("video"), audio=feeds.get("audio"))
+        self._cool()
+        if self._active:
+            self._fanout.start(self._outlet)
+
+    def _stream(self, media: AgreedMedia, srtp: SrtpSession) -> OutgoingStream:
+        rtx = None
+        if media.rtx is not None and media.rtx_ssrc is not None:
+            rtx = Rtx(media.rtx_ssrc, media.rtx.payload_type)
+        settings = StreamSettings(
+            ssrc=media.ssrc or 0,
+            payload_type=media.codec.payload_type,
+            clock_rate=media.codec.clock_rate,
+            rtx=rtx,
+            mid=media.mid,
+            mid_extension=media.extensions.get(MID),
+        )
+        before = self._streams.get(media.kind)
+        if before is not None and before.settings == settings:
+            return before
+        return OutgoingStream(
+            settings,
+            protect=srtp.protect,
+            # One that goes on under other settings must not use a number twice: with GCM that gives the key away.
+            sequence=secrets.randbits(15) if before is None else before.next_sequence,
+            timestamp_offset=secrets.randbits(32),
+            rtx_sequence=secrets.randbits(15) if before is None else before.next_rtx_sequence,
+        )
+
+    def _feed(self, media: AgreedMedia) -> Feed | None:
+        if media.kind == "audio":
+            return self._source.audio
+        return next(
+            (feed for name, feed in self._source.video_feeds.items() if media.codec.is_called(name)),
+            None,
+        )
+
+    def _cool(self) -> None:
+        for stop in self._warm:
+            stop()
+        self._warm = []

@@ -1,0 +1,44 @@
+"""Callbacks and streams of events."""
+
+from __future__ import annotations
+
+from sightline.master.events import Events
+from sightline.sessions.roster import Happening, Viewer, ViewerEvent
+
+
+def joined(name: str) -> ViewerEvent:
+    return ViewerEvent(Happening.JOINED, Viewer(client_id=name))
+
+
+async def test_every_stream_gets_every_event_until_it_is_closed() -> None:
+    events = Events({})
+    one, two = events.stream(), events.stream()
+    events.publish([joined("a")])
+    two.close()
+    events.publish([joined("b")])
+    events.close()
+    events.close()
+    assert [event.viewer.client_id async for event in one] == ["a", "b"]
+    assert [event.viewer.client_id async for event in two] == ["a"]
+    assert [event async for event in two] == []
+
+
+async def test_a_slow_reader_misses_the_oldest() -> None:
+    events = Events({})
+    async with events.stream() as stream:
+        for number in range(1030):
+            events.publish([joined(str(number))])
+        assert stream.missed == 6
+        assert (await anext(stream)).viewer.client_id == "6"
+
+
+async def test_a_callbacks_own_error_harms_nobody() -> None:
+    told: list[str] = []
+
+    def careless(viewer: Viewer) -> None:
+        told.append(viewer.client_id)
+        raise RuntimeError("a mistake")
+
+    events = Events({Happening.JOINED: careless, Happening.LEFT: None})
+    events.publish([joined("a"), ViewerEvent(Happening.LEFT, Viewer(client_id="a")), joined("b")])
+    assert told == ["a", "b"]

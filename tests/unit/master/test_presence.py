@@ -1,0 +1,74 @@
+"""How a viewer is reported: within the bounds that the service checks."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sightline.master.presence import PresenceReporter, presence_of
+from sightline.sessions.connection_state import ConnectionState, IceConnectionState
+from sightline.sessions.roster import Viewer
+from sightline.timers import Timers
+from sightline.wire.extras import decode_presence, encode_presence
+
+VIEWER = Viewer(
+    client_id="viewer-123",
+    connection_state=ConnectionState.DISCONNECTED,
+    ice_connection_state=IceConnectionState.CHECKING,
+    since=1790000000.123456,
+    reason="silent",
+    candidate_pair="host " + "x" * 300,
+    round_trip_time=-0.1,
+    loss=1.2,
+    bitrate=1e15,
+)
+
+
+def test_whatever_the_figures_are_the_service_takes_the_report() -> None:
+    (seen,) = decode_presence(encode_presence((presence_of(VIEWER),))).viewers
+    assert (seen.client_id, seen.connection_state, seen.ice_connection_state) == (
+        "viewer-123",
+        "disconnected",
+        "checking",
+    )
+    assert (seen.was_connected, seen.since, seen.reason) == (True, 1790000000.123, "silent")
+    assert (seen.round_trip_time, seen.loss, seen.bitrate, seen.available_bitrate) == (0, 1, 1e12, None)
+
+
+async def test_a_crowd_of_changes_is_one_report() -> None:
+    sent: list[int] = []
+    viewers: list[Viewer] = []
+    up = True
+
+    async def send(frame: bytes) -> bool:
+        sent.append(decode_presence(frame).total)
+        return up
+
+    reporter = PresenceReporter(sessions=lambda: viewers, send=send, timers=Timers(presence=0.2, presence_spacing=0.02))
+    running = asyncio.create_task(reporter.run())
+    reporter.changed()
+    await asyncio.sleep(0.05)
+    assert sent == [], "nobody is told anything before the service has said what it is"
+    reporter.enable(enabled=True)
+    await asyncio.sleep(0.05)
+    assert sent == [0]
+    for _ in range(100):
+        viewers.append(VIEWER)
+        reporter.changed()
+    await asyncio.sleep(0.05)
+    assert sent == [0, 100]
+    await asyncio.sleep(0.25)
+    assert sent == [0, 100, 100], "the figures, now and then"
+    viewers.clear()
+    up = False
+    reporter.changed()
+    await asyncio.sleep(0.3)
+    assert sent[3:] == [0, 0], "that nobody watches is said until it is heard"
+    up = True
+    await asyncio.sleep(0.5)
+    assert sent[5:] == [0], "and then not again"
+    reporter.enable(enabled=False)
+    reporter.changed()
+    await asyncio.sleep(0.05)
+    assert len(sent) == 6
+    running.cancel()
+    await asyncio.wait([running])
