@@ -27,7 +27,7 @@ _IDR, _SPS, _PPS = 5, 7, 8
 
 
 def why_not(path: Path) -> str | None:
-    """Why a viewer cannot be sent the file's video as it is; None when it can. Blocks while it reads half a minute of it.
+    """Why a viewer cannot be sent the file's video as it is; None when it can. Blocks, as it reads half a minute of it.
 
     It must be H.264 without B-frames, as WebRTC has no order of display, with a keyframe at least every 12 s, because
     a viewer that joins is given all since the last one. Raises SourceNotFound and UnsupportedMedia.
