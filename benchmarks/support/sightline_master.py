@@ -23,6 +23,7 @@ from sightline.master import Master
 from sightline.media.feed import Feed
 from sightline.media.gop_cache import GopCache
 from sightline.media.units import VIDEO_CLOCK, EncodedUnit, VideoFormat
+from support.processes import own_waiting
 from support.stream import HEIGHT, RATE, WIDTH, load
 
 BEAT = 0.0005
@@ -77,7 +78,10 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class Watch:
-    """How long the loop was held up around each frame: by how much a timer came late, at most."""
+    """How long the loop was held up around each frame: by how much a timer came late, at most.
+
+    Without the time in which somebody else had the core.
+    """
 
     def __init__(self, source: EncodedStream) -> None:
         self._source = source
@@ -86,13 +90,15 @@ class Watch:
     async def run(self) -> None:
         """Until cancelled."""
         loop = asyncio.get_running_loop()
+        waited = own_waiting()
         while True:
             wanted = time.perf_counter() + BEAT
             waiting = loop.create_future()
             loop.call_later(BEAT, waiting.set_result, None)
             await waiting
             now = time.perf_counter()
-            self._late.append((now, now - wanted))
+            before, waited = waited, own_waiting()
+            self._late.append((now, now - wanted - (waited - before)))
 
     def per_frame(self) -> list[dict[str, object]]:
         """The worst delay of a timer from each frame until the next."""
