@@ -128,6 +128,11 @@ class IceAgent:
         return self._nominated
 
     @property
+    def settled(self) -> bool:
+        """Whether ``connect`` has ended well: with a nominated path, or with a valid one after a long wait."""
+        return self._settled
+
+    @property
     def last_heard(self) -> float:
         """When the last sign of life came on any path (``time.monotonic``); minus infinity before the first."""
         return max((path.heard for path in self._paths), default=float("-inf"))
@@ -182,17 +187,18 @@ class IceAgent:
         self._check_now()
 
     async def connect(self) -> None:
-        """Check until a pair is nominated.
+        """Check until a pair is nominated, or for ``IceTimes.connect`` seconds: then a valid one will do.
 
-        Raises ConnectionError when nothing was nominated in ``IceTimes.connect`` seconds, when all checks have failed
-        and both sides have no more candidates, and when the agent is closed meanwhile.
+        Raises ConnectionError when no pair was valid in that time, when all checks have failed and both sides have no
+        more candidates, and when the agent is closed meanwhile.
         """
         self._checking = True
         try:
             async with asyncio.timeout(self._times.connect):
                 await self._connection.connect()
         except TimeoutError:
-            raise ConnectionError(f"no path to the peer within {self._times.connect:g} s") from None
+            if not self._paths:
+                raise ConnectionError(f"no path to the peer within {self._times.connect:g} s") from None
         self._connection.resume_cancelled()
         self._settled = True
         self._schedule()

@@ -50,6 +50,9 @@ __all__ = ["CheckedConnection", "Counters"]
 _ANSWER_LIFETIME = 5.0
 """Seconds for which the answer to a liveness query is waited for."""
 
+_MAX_REMOTES = 150
+"""Candidates of the peer, signalled (100 at most, see ``IceAgent``) and learned from its checks."""
+
 _BINDING_REQUEST = b"\x00\x01"
 
 State = CandidatePair.State
@@ -132,6 +135,8 @@ class CheckedConnection(Connection):
             self.counters.malformed += 1
             return
         known = len(self._remote_candidates)
+        if known >= _MAX_REMOTES and addr not in [(other.host, other.port) for other in self._remote_candidates]:
+            return  # a peer that checks from ever new ports: each would cost a pair and its checks
         super().check_incoming(message, addr, protocol)
         assert isinstance(protocol, AgentProtocol)
         protocol.repeat_check(addr)

@@ -247,6 +247,7 @@ class IceSession:
             for candidate in candidates:
                 await agent.add_remote_candidate(candidate)
             await agent.connect()
+            self._paths_changed(number)
         except ConnectionError as error:
             if number in self._agents:
                 log.info("ICE generation %d: %s", number, error)
@@ -256,7 +257,7 @@ class IceSession:
     def _paths_changed(self, number: int) -> None:
         agent = self._agents.get(number)
         if agent is not None:
-            nominated = agent.nominated is not None
+            nominated = agent.nominated is not None or agent.settled
             self._choice.paths_changed(number, agent.paths(), nominated=nominated, now=time.monotonic())
             self._update()
 

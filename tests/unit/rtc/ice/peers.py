@@ -17,7 +17,7 @@ from sightline.rtc.ice.session import IceSession
 LOOPBACK = ("lo",)
 """Host candidates on 127.0.0.1 and ::1 alone: quick, and the same on each machine."""
 
-QUICK = IceTimes(connect=5.0, bicast=0.3, disconnected=0.6, failed=1.5, consent=0.3, backup=0.5, reap=0.2)
+QUICK = IceTimes(connect=5.0, bicast=0.3, disconnected=1.0, failed=2.0, consent=0.3, backup=0.5, reap=0.2)
 """The shell's tests wait for real sockets; that the times are obeyed exactly is shown with a fake clock elsewhere."""
 
 

@@ -291,6 +291,17 @@ async def test_a_role_conflict_is_settled(roles: tuple[bool, bool]) -> None:
         assert a.agent.controlling != b.agent.controlling
 
 
+async def test_a_peer_that_never_nominates_is_sent_to_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with two_agents(HERE, HERE, times=IceTimes(connect=0.5)) as (a, b):
+        build = a.agent._connection.build_request
+        monkeypatch.setattr(a.agent._connection, "build_request", lambda pair, nominate: build(pair, nominate=False))
+        await connect(a, b)
+        assert b.agent.nominated is None
+        assert b.agent.settled
+        b.agent.paths()[0].send([b"\x80media"])
+        await eventually(lambda: a.received == [b"\x80media"])
+
+
 # -- failure
 
 
@@ -364,7 +375,7 @@ async def test_malformed_stun_harms_nobody() -> None:
         path = b.agent.nominated
         assert path is not None
         good = check(a.agent)
-        for _ in range(2000):
+        for number in range(2000):
             datagram = bytearray(good if chance.random() < 0.7 else chance.randbytes(chance.randrange(0, 120)))
             for _ in range(chance.randrange(0, 6)):
                 if datagram:
@@ -372,6 +383,8 @@ async def test_malformed_stun_harms_nobody() -> None:
             if datagram:
                 datagram[0] &= 0x03
             path.send([bytes(datagram[: chance.randrange(0, len(datagram) + 1)])])
+            if not number % 50:
+                await asyncio.sleep(0.001)  # nothing is to be lost in a full buffer
         unsigned = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
         unsigned.attributes["USERNAME"] = f"{a.agent.local_ufrag}:{b.agent.local_ufrag}"
         unsigned.add_message_integrity(a.agent.local_password.encode())  # right, but without PRIORITY
@@ -380,6 +393,24 @@ async def test_malformed_stun_harms_nobody() -> None:
         assert a.received == []
         assert path.send([b"\x80still here"]) == 1
         await eventually(lambda: a.received == [b"\x80still here"])
+
+
+async def test_a_peer_that_checks_from_ever_new_ports_is_bounded() -> None:
+    end = End(controlling=False, config=HERE)
+    end.agent.set_remote("theirs", "a-password-that-does-not-matter")
+    await end.agent.gather()
+    connecting = asyncio.create_task(end.agent.connect())
+    await asyncio.sleep(0.01)
+    target = end.agent.local_candidates[0]
+    message = check(end.agent)
+    for _ in range(300):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(message, (target.host, target.port))
+    await asyncio.sleep(0.2)
+    assert 1 <= len(end.agent._connection.remotes()) <= 150
+    await end.agent.aclose()
+    with pytest.raises(ConnectionError):
+        await connecting
 
 
 # -- the end
