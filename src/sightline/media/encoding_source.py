@@ -109,6 +109,8 @@ class EncodingSource:
             yield Step(picture.seconds, partial(self._encode_picture, picture))
 
     def _encode_picture(self, picture: RawPicture) -> Iterator[Made]:
+        if not any(rendition.feed.subscribers for rendition in self._renditions):
+            return  # Only the sound is taken.
         frame = picture.make()
         for rendition in self._renditions:
             yield from rendition.encode(frame, seconds=picture.seconds)
@@ -126,5 +128,7 @@ def _audio_steps(feed: Feed, sounds: Callable[[], Iterable[RawSound]]) -> Iterat
 
 
 def _encode_sound(encoder: AudioEncoder, feed: Feed, sound: RawSound) -> Iterator[Made]:
+    if not feed.subscribers:
+        return
     for unit in encoder.encode(sound.make(), seconds=sound.seconds):
         yield feed, unit

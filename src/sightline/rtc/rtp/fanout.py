@@ -30,6 +30,10 @@ _FIRST_REPORT = 0.05
 """Seconds until the first one: sound and picture are in step only after it."""
 
 
+_TOGETHER = 0.001
+"""Seconds by which a part may leave early, so that one timer serves all viewers whose parts are due about now."""
+
+
 class Feed(Protocol):
     """One encoded stream (``sightline.media.feed`` has it)."""
 
@@ -209,7 +213,8 @@ class Fanout:
 
     def _offer_video(self, channel: _Channel, packets: Packets, now: float) -> None:
         rate = channel.meter.rate(now)
-        channel.recent.push(packets, now)
+        if channel.feed.makes_keyframes:
+            channel.recent.push(packets, now)
         for outlet in channel.outlets:
             if outlet.offer_video(packets, now, stream_rate=rate):
                 self._make_ready(outlet)
@@ -303,7 +308,7 @@ class Fanout:
         self._timer = None
         now = self._clock()
         for outlet, due in list(self._due.items()):
-            if due <= now:
+            if due <= now + _TOGETHER:
                 del self._due[outlet]
                 self._make_ready(outlet)
         while self._reports and self._reports[0][0] <= now:
