@@ -28,6 +28,7 @@ class Connection:
         "client_id",
         "closed",
         "extras",
+        "held_until",
         "last_active",
         "last_seen",
         "muted_until",
@@ -65,6 +66,8 @@ class Connection:
         self.shell = shell
         self.opened_at = self.last_seen = self.last_active = now
         self.muted_until = 0.0
+        self.held_until = 0.0
+        """Until then it may offer anew, and what waits for it is held back; 0 when nothing is."""
         self.closed = False
         self.check_due = 0.0
         self.tokens = -1.0

@@ -27,6 +27,7 @@ __all__ = ["Exchange", "ExchangeLimits", "ExchangeStats"]
 
 _MASTER = ""
 """The id under which a channel's master stands; a viewer's is never empty."""
+_OFFER = MessageType.SDP_OFFER.value
 _ACTIONS = frozenset((MessageType.SDP_OFFER.value, MessageType.SDP_ANSWER.value, MessageType.ICE_CANDIDATE.value))
 _EXTRA_ACTION = {Role.MASTER: Extra.NOTICE.value, Role.VIEWER: Extra.FAREWELL.value}
 """What a client with extras may send to one that has them too."""
@@ -149,15 +150,27 @@ class Exchange:
             outputs += self._evict(channel, key, loser, now)
         channel.members[key] = connection
         self._connections += 1
-        self._schedule_check(connection)
         outputs += _sockets_told(channel, connection)
-        if (queue := channel.pending.pop(key, None)) is not None:
-            waiting = len(queue)
-            frames = queue.take(now)
-            self.stats.expired += waiting - len(frames)
-            self.stats.relayed += len(frames)
-            outputs += [Send(connection, frame) for frame in frames]
+        queue = channel.pending.get(key) if connection.role is Role.VIEWER else None
+        if queue is not None and queue.has(MessageType.SDP_ANSWER.value):
+            # The answer is to an offer of an older socket. A viewer that retries offers anew at once.
+            connection.held_until = now + self.timers.answer_hold
+        else:
+            outputs += self._hand_over(channel, connection, now)
+        self._schedule_check(connection)
         return outputs
+
+    def _hand_over(self, channel: _Channel, connection: Connection, now: float) -> list[Output]:
+        """What waited for the client of this socket."""
+        connection.held_until = 0.0
+        queue = channel.pending.pop(connection.client_id, None)
+        if queue is None:
+            return []
+        waiting = len(queue)
+        frames = queue.take(now)
+        self.stats.expired += waiting - len(frames)
+        self.stats.relayed += len(frames)
+        return [Send(connection, frame) for frame in frames]
 
     def disconnect(self, connection: Connection) -> list[Output]:
         """A socket is gone, for whatever reason. Repeatable."""
@@ -256,12 +269,16 @@ class Exchange:
                         if not recipient
                         else "recipientClientId must have 1 to 256 characters of A-Z a-z 0-9 _ . -"
                     )
+            if sender.held_until and message.action == _OFFER:
+                # It begins anew: what was meant for its older socket is of no use any more.
+                sender.held_until = 0.0
+                self.stats.overwritten += len(channel.pending.pop(sender.client_id, ()))
             frame = encode_relayed(message.action, payload, sender.client_id)
             peer = channel.members.get(recipient)
             if is_extra and (peer is None or not peer.extras):
                 # Of no use to anybody but who is there now and understands it.
                 raise InvalidArgument(f"The recipient is not connected, or takes no {message.action}.")
-            if peer is not None:
+            if peer is not None and (is_extra or not peer.held_until):
                 self.stats.relayed += 1
                 return [Send(peer, frame)]
             self._keep(channel, recipient, PendingMessage(sender.client_id, message.action, frame, now + channel.ttl))
@@ -357,6 +374,10 @@ class Exchange:
 
     def _check(self, connection: Connection, now: float) -> list[Output]:
         timers = self.timers
+        if connection.held_until and now >= connection.held_until:
+            outputs = self._hand_over(self._channels[connection.channel_arn], connection, now)
+            self._schedule_check(connection, now)
+            return outputs
         if connection.muted_until and now >= connection.muted_until:
             return [Close(connection, CloseCode.REPLACED, "a newer connection of this id took over")]
         if timers.lifetime and now >= connection.opened_at + timers.lifetime:
@@ -377,6 +398,8 @@ class Exchange:
         due = [silence if silence > now else connection.last_seen + timers.dead]
         if connection.muted_until:
             due.append(connection.muted_until)
+        if connection.held_until:
+            due.append(connection.held_until)
         if timers.lifetime:
             due.append(connection.opened_at + timers.lifetime)
         if timers.idle:

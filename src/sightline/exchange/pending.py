@@ -48,6 +48,10 @@ class PendingQueue:
         self._messages.append(message)
         return False
 
+    def has(self, kind: str) -> bool:
+        """Whether a message of that kind waits."""
+        return any(message.kind == kind for message in self._messages)
+
     def withdraw(self, sender: str) -> None:
         """Forget what that sender has waiting."""
         self._messages = deque(message for message in self._messages if message.sender != sender)

@@ -6,7 +6,7 @@ import pytest
 
 from sightline.exchange import ExchangeLimits, Role
 
-from .room import ARN, OTHER, Room, payload
+from .room import ARN, OTHER, Client, Room, payload
 
 
 def test_a_viewer_talks_to_the_master_and_the_master_to_the_viewer_it_names() -> None:
@@ -270,3 +270,45 @@ def test_what_it_can_say_about_itself() -> None:
     room.say(master, to="absent")
     stats = room.exchange.stats
     assert (stats.relayed, stats.queued, stats.refused) == (1, 1, 0)
+
+
+class TestAnAnswerToAnOlderSocket:
+    """Seed 001's retry, with the camera coming on in the pause: it answers the first offer, for nobody."""
+
+    def wait_for_answer(self) -> tuple[Room, Client]:
+        room = Room()
+        first = room.viewer("v1")
+        room.say(first, "offer 1", action="SDP_OFFER")
+        room.leave(first)
+        master = room.master()
+        assert master.received() == ["offer 1"]
+        room.say(master, "answer 1", to="v1", action="SDP_ANSWER")
+        room.say(master, "candidate 1", to="v1")
+        return room, master
+
+    def test_it_is_not_given_to_a_viewer_that_offers_anew(self) -> None:
+        room, master = self.wait_for_answer()
+        second = room.viewer("v1")
+        room.later(0.5)
+        room.say(master, "candidate 2", to="v1")
+        room.say(second, "offer 2", action="SDP_OFFER")
+        assert master.received() == ["offer 2"]
+        room.say(master, "answer 2", to="v1", action="SDP_ANSWER")
+        room.later(5)
+        assert second.received() == ["answer 2"]
+
+    def test_it_is_given_to_one_that_does_not(self) -> None:
+        room, master = self.wait_for_answer()
+        second = room.viewer("v1")
+        room.say(master, "candidate 2", to="v1")
+        room.later(0.9)
+        assert second.frames == []
+        room.later(0.2)
+        assert second.received() == ["answer 1", "candidate 1", "candidate 2"]
+        room.say(master, "candidate 3", to="v1")
+        assert second.received() == ["candidate 3"]
+
+    def test_candidates_alone_are_given_at_once(self) -> None:
+        room = Room()
+        room.say(room.master(), "candidate", to="v1")
+        assert room.viewer("v1").received() == ["candidate"]
