@@ -30,8 +30,9 @@ _NACKS_AT_ONCE = 512
 _CREDIT = 512.0
 """Packets that may be sent again beyond ``_EARNED``: a large keyframe that was lost as a whole."""
 
-_EARNED = 0.5
-"""Packets that may be sent again for each one that is sent: a viewer that asks for everything gets half of it."""
+_EARNED = 1.0
+"""Packets that may be sent again for each one that is sent, as in libwebrtc. On a path that reorders, a viewer asks for
+much that is only late, and what is lost must not go without for it."""
 
 _MIN_REPEAT, _MAX_REPEAT = 0.01, 0.3
 """Bounds of the seconds between two repeats of a packet, which are the round trip: no repeat can have helped before."""
