@@ -103,6 +103,19 @@ test('tells how the socket ended', () => {
   assert.equal(client.isOpen, false);
 });
 
+test('says goodbye where it is understood, and nowhere else', () => {
+  const { client, socket } = connected();
+  assert.equal(client.sendFarewell(), false);
+  assert.deepEqual(socket.sent, []);
+  const WebSocket = fakeWebSocket();
+  const ours = new SignalingClient({ url: 'wss://host/viewer?X-Amz-Signature=1&X-Sightline-Extras=1', WebSocket });
+  assert.equal(ours.sendFarewell(), false);
+  ours.open();
+  WebSocket.all[0].accept();
+  assert.equal(ours.sendFarewell(), true);
+  assert.deepEqual(WebSocket.all[0].sent, [{ action: 'sightline/farewell', messagePayload: btoa('{}') }]);
+});
+
 test('close() is quiet and repeatable, and late frames are nobody’s business', () => {
   const { client, socket, seen } = connected();
   client.close();

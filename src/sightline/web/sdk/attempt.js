@@ -74,6 +74,7 @@ export class Attempt {
     this.isOver = true;
     for (const name of this.#timers.keys()) this.clearTimer(name);
     this.aborter.abort();
+    this.#signaling?.sendFarewell();
     this.#signaling?.close();
     this.picture?.stop();
     this.peer?.close();

@@ -1,5 +1,7 @@
 import { Emitter } from './events.js';
 
+const EXTRAS = /[?&]X-Sightline-Extras=1(&|$)/;
+
 /**
  * The KVS signaling socket (KVS.md §5) for either role, without the page: frames in, typed events out.
  * A presigned URL decides the channel, the role and the client id.
@@ -79,6 +81,14 @@ export class SignalingClient extends Emitter {
   /** @param {RTCIceCandidateInit} candidate  @param {Addressing} [addressing] */
   sendIceCandidate(candidate, addressing) {
     return this.#send('ICE_CANDIDATE', candidate, addressing);
+  }
+
+  /**
+   * A viewer leaves for good, so that the camera frees its place at once instead of waiting for silence. Only a
+   * Sightline knows this message: the URL shows whether it is one.
+   */
+  sendFarewell() {
+    return EXTRAS.test(this.#url) && this.#send('sightline/farewell', {});
   }
 
   /** Closes the socket without a further event; safe to call at any time, and again. */
