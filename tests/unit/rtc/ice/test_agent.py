@@ -384,15 +384,16 @@ async def test_malformed_stun_harms_nobody() -> None:
                 datagram[0] &= 0x03
             path.send([bytes(datagram[: chance.randrange(0, len(datagram) + 1)])])
             if not number % 50:
-                await asyncio.sleep(0.001)  # nothing is to be lost in a full buffer
+                await asyncio.sleep(0.001)
         unsigned = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
         unsigned.attributes["USERNAME"] = f"{a.agent.local_ufrag}:{b.agent.local_ufrag}"
         unsigned.add_message_integrity(a.agent.local_password.encode())  # right, but without PRIORITY
         path.send([bytes(unsigned)])
         await eventually(lambda: a.agent.counters.malformed > 100)
         assert a.received == []
-        assert path.send([b"\x80still here"]) == 1
-        await eventually(lambda: a.received == [b"\x80still here"])
+        # More than once: behind two thousand others one may find the socket's buffer full.
+        await eventually(lambda: path.send([b"\x80still here"]) and a.received)
+        assert set(a.received) == {b"\x80still here"}
 
 
 async def test_a_peer_that_checks_from_ever_new_ports_is_bounded() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+from aioice import Candidate
 
 from sightline.rtc.ice.config import IceConfig, IceTimes
 from tests.unit.rtc.ice.peers import LOOPBACK, QUICK, Party, eventually, two_parties
@@ -229,3 +230,31 @@ def cut(party: Party, remote: tuple[str, int]) -> None:
                 original(data, addr)  # type: ignore[operator]
 
         protocol.datagram_received = filtered  # type: ignore[method-assign]
+
+
+async def test_candidates_reach_the_generation_of_their_description() -> None:
+    async with two_parties(HERE, HERE) as (a, b):
+        first = a.session.active
+        assert first is not None
+        waiting = a.session.restart()  # its description has not come yet
+        stray = Candidate("1", 1, "udp", 1, "127.0.0.1", 9, "host")
+        await a.session.add_remote_candidate(stray, ufrag=first.remote_ufrag)
+        assert 9 in [candidate.port for candidate in first._connection.remotes()]
+        early = Candidate("1", 1, "udp", 1, "127.0.0.1", 11, "host")
+        await a.session.add_remote_candidate(early, ufrag="tobe")
+        assert 11 not in [candidate.port for candidate in first._connection.remotes()]
+        a.session.start(waiting, "tobe", "a-password-of-nobody-at-all")
+        await eventually(lambda: [candidate.port for candidate in waiting._connection.remotes()] == [11])
+        assert not a.session.has_path
+        a.session.abandon(waiting)
+        assert a.session.has_path
+        b.session.send([packet(1)])
+        await eventually(lambda: packet(1) in a.received)
+
+
+async def test_a_second_offer_of_ours_takes_the_first_back() -> None:
+    async with two_parties(HERE, HERE) as (a, _):
+        unanswered = a.session.restart()
+        assert a.session.restart() is not unanswered
+        await eventually(lambda: unanswered.closed)
+        assert a.session.ice_connection_state == "completed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 from aioice import stun
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sightline.rtc.ice import turn, turn_messages
+from sightline.rtc.ice import turn, turn_channel, turn_messages
 from sightline.rtc.ice.servers import TurnServer
 from sightline.rtc.ice.turn import TurnClient
 from tests.unit.rtc.ice.certificate import tls_contexts
@@ -274,6 +277,97 @@ async def test_a_server_that_forgot_the_allocation_is_noticed() -> None:
         await relay.client.allocate()
         server.forget()
         await eventually(lambda: relay.lost == 1)
+
+
+async def test_a_server_that_forgot_it_is_noticed_at_the_next_channel() -> None:
+    async with turn_server() as server, relayed(server) as (relay, peer):
+        await relay.client.allocate()
+        server.forget()
+        relay.client.send_to(peer.address, b"lost")
+        await eventually(lambda: relay.lost == 1)
+
+
+async def test_a_channel_that_was_refused_once_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn_channel, "_BIND_AGAIN", 0.05)
+    async with turn_server() as server, relayed(server) as (relay, peer):
+        await relay.client.allocate()
+        server.errors[stun.Method.CHANNEL_BIND] = 500
+        relay.client.send_to(peer.address, b"lost")
+        await eventually(lambda: server.requests["CHANNEL_BIND"] == 1)
+        server.errors.clear()
+        await eventually(lambda: relay.client.send_to(peer.address, b"again") or peer.received)
+        assert relay.lost == 0
+
+
+async def test_a_server_that_is_gone_is_noticed_when_the_allocation_has_expired(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turn, "_PATIENCE", 0.2)
+    monkeypatch.setattr(turn, "_REFRESH_AGAIN", 0.1)
+    async with turn_server(lifetime=2) as server, relayed(server) as (relay, _):
+        await relay.client.allocate()
+        server.silent = True
+        await eventually(lambda: relay.lost == 1)
+
+
+async def test_a_connection_that_breaks_in_the_middle_of_a_request() -> None:
+    async with turn_server(transport="tcp") as server, relayed(server, transport="tcp") as (relay, _):
+        server.silent = True
+        allocating = asyncio.create_task(relay.client.allocate())
+        await eventually(lambda: server._streams)
+        await asyncio.sleep(0.02)
+        server.cut_connections()
+        with pytest.raises(turn_messages.TurnUnreachable, match="lost"):
+            await allocating
+        assert relay.lost == 0
+
+
+async def test_a_name_that_nobody_knows() -> None:
+    client = TurnClient(
+        TurnServer("turn.invalid", 3478, "udp", "user", "secret"), on_data=lambda data, peer: None, on_lost=lambda: None
+    )
+    with pytest.raises(turn_messages.TurnUnreachable, match="name"):
+        await client.allocate()
+    await client.aclose()
+
+
+async def test_malformed_answers_harm_nobody() -> None:
+    chance = random.Random(2)
+    async with turn_server() as server, relayed(server) as (relay, peer):
+        await relay.client.allocate()
+        for _ in range(2000):
+            datagram = bytearray(chance.randbytes(chance.randrange(0, 80)))
+            if datagram and chance.random() < 0.8:
+                datagram[0] &= 0x43
+            if len(datagram) >= 20:
+                datagram[2:4] = (len(datagram) - 20).to_bytes(2, "big")
+            relay.client._received(bytes(datagram))
+        relay.client.send_to(peer.address, b"still here")
+        await eventually(lambda: peer.datagrams == [b"still here"])
+        assert relay.data == []
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8), st.integers(1, 50))
+def test_a_stream_is_cut_into_its_frames(payloads: list[bytes], step: int) -> None:
+    frames = [b"\x40\x00" + len(p).to_bytes(2, "big") + p + bytes(-len(p) % 4) for p in payloads]
+    message = bytes(stun.Message(stun.Method.BINDING, stun.Class.REQUEST, bytes(12), {"USERNAME": "abc"}))
+    frames.insert(len(frames) // 2, message)
+    stream, cutter = b"".join(frames), turn_messages.StreamFrames()
+    found = [frame for at in range(0, len(stream), step) for frame in cutter.feed(stream[at : at + step])]
+    assert found == frames
+
+
+async def test_a_stream_that_is_not_turn_is_given_up() -> None:
+    async with turn_server(transport="tcp") as server, relayed(server, transport="tcp") as (relay, _):
+        await relay.client.allocate()
+        for stream in server._streams:
+            stream._transport.write(b"\xffnot TURN")
+        await eventually(lambda: relay.lost == 1)
+
+
+def test_channel_data_that_is_cut_short() -> None:
+    with pytest.raises(ValueError, match="short"):
+        turn_messages.channel_frame(b"\x40\x00\x00\x09abc")
 
 
 async def test_closing_does_not_wait_for_a_server_that_is_gone() -> None:
