@@ -14,7 +14,7 @@ from itertools import count
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sightline.errors import ClientLimitExceeded
 from sightline.exchange import Close, Connection, Drop, Exchange, ExchangeLimits, Muted, Output, Ping, Role, Send
@@ -29,7 +29,9 @@ IDS = ("", "v1", "v2", "v3")
 """The empty one is the master."""
 LIMITS = ExchangeLimits(max_viewers=2, message_rate=4, pending_per_sender=3, pending_per_channel=6, muted_per_id=2)
 TIMERS = Timers(ping=20, dead=40, idle=90, lifetime=300, eviction_window=60, mute=60)
-ADDRESSES = st.tuples(st.sampled_from(CHANNELS), st.sampled_from(IDS))
+ADDRESSES = st.tuples(st.sampled_from((*CHANNELS[:1] * 4, CHANNELS[1])), st.sampled_from(IDS))
+WHO = st.integers(0, 1000)
+"""Picks one of the open sockets, or one of those that are gone."""
 SDP = ("SDP_OFFER", "SDP_ANSWER")
 
 
@@ -64,30 +66,52 @@ class Waiting:
 class ExchangeModel(RuleBasedStateMachine):
     """One exchange, two channels, a master and three viewers each, and a clock that only goes on."""
 
-    sockets = Bundle("sockets")
-
     def __init__(self) -> None:
         super().__init__()
         self.now = 1000.0
         self.exchange = Exchange(limits=LIMITS, timers=TIMERS)
         self.open: list[Sock] = []
+        self.gone: list[Sock] = []
         self.current: dict[tuple[str, str], Sock] = {}
         self.waiting: dict[tuple[str, str], list[Waiting]] = defaultdict(list)
         self.ttl = dict.fromkeys(CHANNELS, 60.0)
         self.numbers = count()
-        self.refused = 0
+        self.evictions: dict[tuple[str, str], list[float]] = defaultdict(list)
 
     # -------------------------------------------------------------------------------------- what happens
 
-    @initialize(target=sockets)
-    def somebody_is_there(self) -> Sock:
-        return self._connect(CHANNELS[0], "v1", "A", False)
+    @initialize()
+    def somebody_is_there(self) -> None:
+        self._connect(CHANNELS[0], "v1", "A", False)
 
-    @rule(target=sockets, at=ADDRESSES, key=st.sampled_from("AB"), polite=st.booleans())
-    def connect(self, at: tuple[str, str], key: str, polite: bool) -> Sock:
-        return self._connect(*at, key, polite)
+    @rule(at=ADDRESSES, key=st.sampled_from("AB"), polite=st.booleans())
+    def connect(self, at: tuple[str, str], key: str, polite: bool) -> None:
+        self._connect(*at, key, polite)
 
-    def _connect(self, channel: str, id: str, key: str, polite: bool) -> Sock:
+    @precondition(lambda self: self.open)
+    @rule(who=WHO, times=st.integers(1, 3))
+    def connect_once_more(self, who: int, times: int) -> None:
+        sock = self._open(who)
+        for _ in range(times):
+            self._connect(sock.channel, sock.id, sock.key, sock.polite)
+
+    @rule()
+    def all_come(self) -> None:
+        for id in IDS:
+            self._connect(CHANNELS[0], id, "A", False)
+
+    @precondition(lambda self: any(self.waiting.values()))
+    @rule(early=st.booleans())
+    def somebody_comes_at_the_last_moment(self, early: bool) -> None:
+        """And nobody has looked at the deadlines."""
+        (channel, id), queue = next((at, queue) for at, queue in self.waiting.items() if queue)
+        self.now = max(self.now, queue[0].until - (0.125 if early else 0.0))
+        self._connect(channel, id, "A", False)
+
+    def _open(self, who: int) -> Sock:
+        return self.open[who % len(self.open)]
+
+    def _connect(self, channel: str, id: str, key: str, polite: bool) -> None:
         role = Role.VIEWER if id else Role.MASTER
         connection = Connection(channel, role, id, access_key_id=key, obeys_go_away=polite, now=self.now)
         new = Sock(channel, id, connection, key, polite, self.now, self.now)
@@ -99,9 +123,7 @@ class ExchangeModel(RuleBasedStateMachine):
             assert id
             assert (channel, id) not in self.current
             assert len(others) == LIMITS.max_viewers
-            new.heard = False
-            connection.closed = True
-            return new
+            return
         assert not id or len(others) < LIMITS.max_viewers
         old = self.current.get((channel, id))
         self.open.append(new)
@@ -112,38 +134,43 @@ class ExchangeModel(RuleBasedStateMachine):
         waited = [message for message in self.waiting.pop((channel, id), []) if message.until > self.now]
         assert self._texts(outputs, to=new) == [(m.kind, m.sender, m.text) for m in waited]
         self._perform(outputs)
-        return new
 
     def _evicted(self, old: Sock, outputs: list[Output]) -> None:
         old.heard = False
         old.evicted_at = self.now
         muted = [output for output in outputs if isinstance(output, Muted)]
         closes = [output for output in outputs if isinstance(output, Close) and output.to is old.connection]
-        assert bool(muted) != bool(closes), "the loser is either closed or muted"
+        times = self.evictions[old.channel, old.id]
+        times.append(self.now)
+        lately = sum(time > self.now - TIMERS.eviction_window for time in times)
+        assert bool(muted) == (lately >= 3), "the third eviction within a minute mutes"
         if muted:
             assert [output.to for output in muted] == [old.connection]
+            assert closes == [] or len(self.open) > LIMITS.muted_per_id
             old.muted = True
         else:
             assert [close.code for close in closes] == [CloseCode.REPLACED]
 
-    @rule(sock=consumes(sockets))
-    def leave(self, sock: Sock) -> None:
-        if sock not in self.open:
-            return
-        self._gone(sock)
+    @precondition(lambda self: self.open)
+    @rule(who=WHO)
+    def leave(self, who: int) -> None:
+        self._gone(self._open(who))
 
-    @rule(sock=sockets)
-    def leave_if_told_to(self, sock: Sock) -> None:
-        if sock in self.open and (sock.told_to_close or sock.dropped):
+    @rule()
+    def those_leave_that_were_told_to(self) -> None:
+        for sock in [sock for sock in self.open if sock.told_to_close or sock.dropped]:
             self._gone(sock)
 
     def _gone(self, sock: Sock) -> None:
         self.open.remove(sock)
+        self.gone.append(sock)
         was_current = self.current.get((sock.channel, sock.id)) is sock
         if was_current:
             del self.current[sock.channel, sock.id]
         outputs = self.exchange.disconnect(sock.connection)
         rivals = [s for s in self.open if (s.channel, s.id) == (sock.channel, sock.id)]
+        if not rivals:
+            self.evictions.pop((sock.channel, sock.id), None)
         if was_current and rivals:
             # The newest loser is asked to come back.
             (close,) = outputs
@@ -154,26 +181,38 @@ class ExchangeModel(RuleBasedStateMachine):
         self._perform(outputs)
         assert self.exchange.disconnect(sock.connection) == []
 
+    @precondition(lambda self: self.open)
     @rule(
-        sock=sockets,
+        who=WHO,
         to=st.sampled_from(("v1", "v2", "v3", "", "not a name", "absent")),
-        kind=st.sampled_from((*SDP, "ICE_CANDIDATE", "ICE_CANDIDATE", "ICE_CANDIDATE", "GO_AWAY")),
-        good=st.sampled_from((True, True, True, True, False)),
+        kind=st.sampled_from((*SDP, *SDP, *["ICE_CANDIDATE"] * 4, "GO_AWAY")),
+        good=st.sampled_from((True, True, True, True, True, True, False)),
         correlation=st.sampled_from(("", "c1")),
-        times=st.integers(1, 12),
+        times=st.sampled_from((1, 1, 1, 2, 4, 12)),
     )
-    def say(self, sock: Sock, to: str, kind: str, good: bool, correlation: str, times: int) -> None:
+    def say(self, who: int, to: str, kind: str, good: bool, correlation: str, times: int) -> None:
         for _ in range(times):
-            self._say(sock, to, kind, good, correlation)
+            self._say(self._open(who), to, kind, good, correlation)
+
+    @precondition(lambda self: self.open)
+    @rule(who=WHO, to=st.sampled_from(("v1", "v2", "v3", "absent")))
+    def offer_and_candidates(self, who: int, to: str) -> None:
+        for kind in ("SDP_OFFER", "ICE_CANDIDATE", "ICE_CANDIDATE"):
+            self._say(self._open(who), to, kind, True, "")
+
+    @precondition(lambda self: self.gone)
+    @rule(who=WHO, kind=st.sampled_from(SDP))
+    def somebody_who_is_gone_speaks(self, who: int, kind: str) -> None:
+        sock = self.gone[who % len(self.gone)]
+        message = ClientMessage(kind, payload("x"), "v1", "c1")
+        assert self.exchange.message(sock.connection, message, self.now) == []
+        assert self.exchange.malformed(sock.connection, self.now) == []
 
     def _say(self, sock: Sock, to: str, kind: str, good: bool, correlation: str) -> None:
         text = f"{next(self.numbers)}"
         message = ClientMessage(kind, payload(text) if good else "***", to, correlation)
         refused = self.exchange.stats.refused
         outputs = self.exchange.message(sock.connection, message, self.now)
-        if sock not in self.open:
-            assert outputs == []
-            return
         sock.seen = self.now
         self._perform(outputs)
         statuses = self._statuses(outputs, to=sock)
@@ -201,40 +240,42 @@ class ExchangeModel(RuleBasedStateMachine):
         assert outputs == []
         queue = self.waiting[sock.channel, recipient]
         new = Waiting(text, sock.id, kind, self.now + self.ttl[sock.channel])
-        same = [m for m in queue if kind in SDP and (m.kind, m.sender) == (kind, sock.id) and self._kept(m)]
+        same = [m for m in queue if kind in SDP and (m.kind, m.sender) == (kind, sock.id)]
         if same:
             queue[queue.index(same[0])] = new
         else:
             queue.append(new)
 
-    def _kept(self, message: Waiting) -> bool:
-        """Whether the exchange still holds it: it forgets at ticks, which this machine never leaves out for long."""
-        return message.until > self.now
-
-    @rule(sock=sockets, times=st.integers(1, 100))
-    def junk(self, sock: Sock, times: int) -> None:
+    @precondition(lambda self: self.open)
+    @rule(who=WHO, times=st.sampled_from((1, 10, 100)))
+    def junk(self, who: int, times: int) -> None:
+        sock = self._open(who)
         for _ in range(times):
             outputs = self.exchange.malformed(sock.connection, self.now)
-            if sock not in self.open:
-                assert outputs == []
-                return
             sock.seen = self.now
             assert all(isinstance(output, Close) and output.code is CloseCode.POLICY for output in outputs)
             self._perform(outputs)
 
-    @rule(sock=sockets, active=st.booleans())
-    def ping_or_pong(self, sock: Sock, active: bool) -> None:
-        if sock in self.open:
-            sock.seen = self.now
-            self.exchange.seen(sock.connection, self.now, active=active)
+    @precondition(lambda self: self.open)
+    @rule(who=WHO, active=st.booleans())
+    def ping_or_pong(self, who: int, active: bool) -> None:
+        sock = self._open(who)
+        sock.seen = self.now
+        self.exchange.seen(sock.connection, self.now, active=active)
+
+    @rule(seconds=st.sampled_from((5.0, 30.0, 60.0)))
+    def a_tick_is_late(self, seconds: float) -> None:
+        """The clock goes on and nobody has looked at the deadlines yet."""
+        self.now += seconds
 
     @rule(seconds=st.sampled_from((0.125, 1.0, 7.0, 19.0, 21.0, 45.0)))
     def time_passes(self, seconds: float) -> None:
         end = self.now + seconds
         while (due := self.exchange.next_deadline()) is not None and due <= end:
-            assert due > self.now or not self.exchange.tick(self.now)
             self.now = max(self.now, due)
             outputs = self.exchange.tick(self.now)
+            for address, queue in list(self.waiting.items()):
+                self.waiting[address] = [message for message in queue if message.until > self.now]
             for output in outputs:
                 self._was_due(output)
             self._perform(outputs)
@@ -250,6 +291,7 @@ class ExchangeModel(RuleBasedStateMachine):
         match output:
             case Ping():
                 assert TIMERS.ping <= silent < TIMERS.dead
+                assert not sock.dropped
             case Drop():
                 assert silent >= TIMERS.dead
             case Close(code=CloseCode.REPLACED):
