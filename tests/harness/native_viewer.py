@@ -47,7 +47,11 @@ class Viewer(ABC):
 
     async def __aenter__(self) -> Self:
         await self._signaling.__aenter__()
-        await self.connect(self._signaling)
+        try:
+            await self.connect(self._signaling)
+        except BaseException:
+            await self._signaling.__aexit__(None, None, None)
+            raise
         self._trickle = asyncio.create_task(self._take_candidates())
         return self
 
@@ -73,7 +77,7 @@ class LibwebrtcViewer(Viewer):
         self._webrtc = webrtc
         self._connection = webrtc.RTCPeerConnection()
         transceiver = self._connection.add_transceiver(
-            webrtc.MediaType.VIDEO, webrtc.RTCRtpTransceiverInit(direction=webrtc.RTCRtpTransceiverDirection.RECVONLY)
+            "video", webrtc.RTCRtpTransceiverInit(direction="recvonly")
         )
         codecs = webrtc.RTCRtpReceiver.get_capabilities("video").codecs
         transceiver.set_codec_preferences([codec for codec in codecs if codec.mime_type == self._codec])

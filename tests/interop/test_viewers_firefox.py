@@ -12,8 +12,8 @@ from tests.harness.kvs import unique_name
 from tests.harness.plain_viewer import PlainViewer
 from tests.harness.service import Service
 
-TONE = 440
-"""Hz of the clip's sound."""
+LOUDNESS = 2600 / 32768
+"""Of the clip's tone, 1 being the loudest there is."""
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +36,11 @@ def test_pictures_and_sound(firefox: Firefox, service: Service, channel: str) ->
     viewer = PlainViewer(firefox.evaluate, channel, audio=True)
     viewer.wait_for_picture()
     viewer.watch(3).assert_live(min_rate=12)
-    assert viewer.stats["videoCodec"] == "video/VP8"
-    heard = viewer.ask("() => plainViewer.listen(viewer.stream)")
-    assert heard == pytest.approx(TONE, abs=15)
+    stats = viewer.stats
+    assert stats["videoCodec"] == "video/VP8"
+    assert stats["audioCodec"] == "audio/opus"
+    # Its AudioContext does not run on a machine without a sound card, so nobody can listen; it does decode.
+    assert LOUDNESS / 2 < stats["audio"]["audioLevel"] < LOUDNESS * 3
     viewer.close()
 
 
