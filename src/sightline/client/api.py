@@ -7,17 +7,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import ssl
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import botocore.session
 import msgspec
-from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -27,10 +27,15 @@ from botocore.parsers import ResponseParserError
 from .. import __version__
 from ..errors import ConfigError
 from ..wire.sigv4 import SERVICE, Credentials
-from .refusals import NotAService, Refusal, from_transport, refused
+from .refusals import ClockSkew, NotAService, Refusal, from_transport, refused
+from .signing import SIGNATURE_VERSION, CorrectedSigV4Auth, clock_offset, offset_from
 from .target import Target
 
 __all__ = ["Answer", "KvsApi"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 CONNECT_TIMEOUT: Final = 4.0
 READ_TIMEOUT: Final = 10.0
@@ -55,6 +60,8 @@ class KvsApi:
             # Nobody else's network is asked for a key: outside of EC2 that only costs seconds.
             self._session.get_component("credential_provider").remove("iam-role")
         self._clients: dict[tuple[str, str], Any] = {}
+        self._offset = 0.0
+        self._date = ""
         self._trust: tempfile.TemporaryDirectory[str] | None = None
         self._verify: str | None = None
 
@@ -67,6 +74,10 @@ class KvsApi:
         if self._target.is_aws:
             raise ConfigError("No region is configured for AWS: set SIGHTLINE_REGION or AWS_REGION.")
         return "us-west-2"
+
+    def now(self) -> float:
+        """The time to sign with, in epoch seconds: the machine's, corrected by what the service said of it."""
+        return self._clock() + self._offset
 
     def credentials(self) -> Credentials:
         """The key of this moment (temporary keys change). Raises WrongKey when there is none."""
@@ -95,6 +106,16 @@ class KvsApi:
         `service` is botocore's name of the API; `endpoint` replaces the control plane's; `channel` is what an
         error message calls the channel. Raises ConnectError.
         """
+        return self._in_time(lambda: self._call(operation, members, service, endpoint, channel))
+
+    def _call(
+        self,
+        operation: str,
+        members: Mapping[str, object],
+        service: str,
+        endpoint: str | None,
+        channel: str | None,
+    ) -> Answer:
         try:
             client = self._client(service, endpoint)
             response = getattr(client, operation)(**members)
@@ -107,11 +128,14 @@ class KvsApi:
 
     def post(self, path: str, body: Mapping[str, object]) -> Mapping[str, object]:
         """Posts JSON to a path that is not in KVS's model, signed like any other call. Raises ConnectError."""
+        return self._in_time(lambda: self._post(path, body))
+
+    def _post(self, path: str, body: Mapping[str, object]) -> Mapping[str, object]:
         data = json.dumps(body).encode()
         request = AWSRequest("POST", self._target.endpoint + path, {"Content-Type": "application/json"}, data=data)
         key = self.credentials()
         signing_key = botocore.credentials.Credentials(key.access_key_id, key.secret_access_key, key.session_token)
-        SigV4Auth(signing_key, SERVICE, self.region).add_auth(request)
+        CorrectedSigV4Auth(signing_key, SERVICE, self.region).add_auth(request)
         http = URLLib3Session(verify=self._trusted(), proxies=self._proxies(), timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
         try:
             response = http.send(request.prepare())
@@ -135,7 +159,7 @@ class KvsApi:
             str(answer.get("Message") or answer.get("message") or ""),
             response.headers.get("date", ""),
         )
-        raise refused(refusal, self._target, now=self._clock())
+        raise self._refusal(refusal, None)
 
     def close(self) -> None:
         """Gives connections and files back."""
@@ -157,7 +181,7 @@ class KvsApi:
             "read_timeout": READ_TIMEOUT,
             "retries": {"mode": "standard", "total_max_attempts": 3 if self._target.is_aws else 2},
             "user_agent_extra": f"sightline/{__version__}",
-            "signature_version": "v4",
+            "signature_version": SIGNATURE_VERSION,
         }
         if url is not None:
             # Settings of the shell for other work with AWS; with an endpoint of our own they are an error.
@@ -207,4 +231,22 @@ class KvsApi:
             str(details.get("Message", "")),
             str(metadata.get("HTTPHeaders", {}).get("date", "")),
         )
+        return self._refusal(refusal, channel)
+
+    def _refusal(self, refusal: Refusal, channel: str | None) -> Exception:
+        self._date = refusal.date
         return refused(refusal, self._target, channel=channel, now=self._clock())
+
+    def _in_time(self, call: Callable[[], T]) -> T:
+        """Make a call; once more by the service's clock, when ours is too far off for a signature (KVS.md §2.4)."""
+        try:
+            with clock_offset(self._offset):
+                return call()
+        except ClockSkew as error:
+            offset = offset_from(self._date, now=self._clock())
+            if offset is None:
+                raise
+            log.warning("%s Requests are signed by the service's clock meanwhile.", error)
+            self._offset = offset
+        with clock_offset(self._offset):
+            return call()

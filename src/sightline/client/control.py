@@ -237,7 +237,7 @@ class ControlPlane:
             region=api.region,
             channel_arn=found.arn,
             client_id=client_id,
-            now=self._clock(),
+            now=api.now(),
             extras=is_sightline,
         )
         return Session(

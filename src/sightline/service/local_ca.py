@@ -37,8 +37,8 @@ CA_LIFETIME = timedelta(days=3650)
 SERVER_LIFETIME = timedelta(days=397)
 """Browsers refuse server certificates that are valid for 398 days or more."""
 RENEW_BEFORE = timedelta(days=30)
-BACKDATED = timedelta(hours=1)
-"""Certificates begin a little in the past, for cameras whose clock is behind."""
+BACKDATED = timedelta(hours=26)
+"""Certificates begin in the past, for cameras whose clock is a day behind."""
 
 
 def certificate_names(public_hosts: Iterable[str] = ()) -> tuple[str, ...]:

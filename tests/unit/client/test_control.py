@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -259,10 +260,39 @@ async def test_botocores_own_chain_is_used_when_there_is_no_other_key(
         assert KEY in (await control.master_session("demo")).url
 
 
-@pytest.mark.parametrize(("offset", "words"), [(3600.0, "60 minutes behind"), (-3600.0, "60 minutes ahead of")])
-async def test_clocks_that_differ(kvs: FakeKvs, control: ControlPlane, clock: Clock, offset: float, words: str) -> None:
+@pytest.mark.parametrize(("offset", "words"), [(86_400.0, "1440 minutes behind"), (-3600.0, "60 minutes ahead of")])
+async def test_a_wrong_clock_is_corrected_by_the_services(
+    kvs: FakeKvs,
+    control: ControlPlane,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    offset: float,
+    words: str,
+) -> None:
     clock.offset = offset
-    with pytest.raises(ClockSkew, match=words):
+    kvs.add("demo")
+    with caplog.at_level("WARNING"):
+        session = await control.master_session("demo")
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert words in warning
+    assert "Set it right" in warning
+    signed_at = datetime.strptime(parse_qs(urlsplit(session.url).query)["X-Amz-Date"][0], "%Y%m%dT%H%M%S%z")
+    assert abs(signed_at.timestamp() - clock()) < 5
+    caplog.clear()
+    await control.list_channels()
+    assert not caplog.records, "it is said once"
+    clock.offset = 0
+    await control.list_channels()
+
+
+async def test_a_clock_that_nobody_tells_is_an_error(
+    kvs: FakeKvs, control: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kvs.override["/listSignalingChannels"] = (403, error("InvalidSignatureException", "Signature expired: now."))
+    with pytest.raises(ClockSkew):
+        await control.list_channels()
+    monkeypatch.setattr("sightline.client.api.offset_from", lambda date, now: None)
+    with pytest.raises(ClockSkew):
         await control.list_channels()
 
 

@@ -117,7 +117,7 @@ def test_what_the_certificates_say(tmp_path: Path) -> None:
     assert tls.ca_path is not None
     ca = x509.load_pem_x509_certificate(tls.ca_path.read_bytes())
     assert ca.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    assert timedelta(days=3649) < ca.not_valid_after_utc - datetime.fromtimestamp(NOW, UTC)
+    assert timedelta(days=3648) < ca.not_valid_after_utc - datetime.fromtimestamp(NOW, UTC)
 
 
 def test_a_restart_keeps_everything(tmp_path: Path) -> None:
