@@ -25,9 +25,10 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
     """Within it, the third eviction of one id mutes the loser: KVS clients reconnect for ever (KVS.md §5.5)."""
     mute: float = 60.0
     """How long a loser stays open and muted."""
-    answer_hold: float = 1.0
-    """How long a viewer's new socket has to offer anew, before it is given an answer that waited for an older one: a
-    stale answer spoils the next offer (seed 001's retry with the camera coming on in the pause)."""
+    stale_hold: float = 1.0
+    """How long (0: not at all) a viewer has to offer anew, before its new socket is given an answer that waited for an older one, or a
+    new master an offer of a viewer that has left: a stale answer spoils the next offer (seed 001's retry with the
+    camera coming on in the pause)."""
     shutdown_spread: float = 3.0
     """Closes at shutdown are spread over this time, so that clients do not come back all at once."""
 

@@ -67,7 +67,7 @@ class Connection:
         self.opened_at = self.last_seen = self.last_active = now
         self.muted_until = 0.0
         self.held_until = 0.0
-        """Until then it may offer anew, and what waits for it is held back; 0 when nothing is."""
+        """Until then what waits for it is held back, because it is likely to be stale; 0 when nothing is."""
         self.closed = False
         self.check_due = 0.0
         self.tokens = -1.0

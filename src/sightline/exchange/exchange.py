@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from itertools import count
 
 import msgspec
@@ -151,24 +151,40 @@ class Exchange:
         channel.members[key] = connection
         self._connections += 1
         outputs += _sockets_told(channel, connection)
-        queue = channel.pending.get(key) if connection.role is Role.VIEWER else None
-        if queue is not None and queue.has(MessageType.SDP_ANSWER.value):
-            # The answer is to an offer of an older socket. A viewer that retries offers anew at once.
-            connection.held_until = now + self.timers.answer_hold
-        else:
-            outputs += self._hand_over(channel, connection, now)
+        if (queue := channel.pending.get(key)) is not None:
+            outputs += self._welcome(channel, connection, queue, now)
         self._schedule_check(connection)
         return outputs
 
-    def _hand_over(self, channel: _Channel, connection: Connection, now: float) -> list[Output]:
-        """What waited for the client of this socket."""
+    def _welcome(self, channel: _Channel, connection: Connection, queue: PendingQueue, now: float) -> list[Output]:
+        """What waited for the client of a new socket, but for a moment not what is likely to be stale.
+
+        An answer that waits for a viewer is to an offer of an older socket of his, and an offer of a viewer that has
+        left is likely to be followed by a newer one: a viewer that retries offers anew at once.
+        """
+        self.stats.expired += queue.expire(now)
+        stale: Set[str] = frozenset()
+        if not self.timers.stale_hold:
+            pass
+        elif connection.role is Role.MASTER:
+            stale = queue.senders_of(MessageType.SDP_OFFER.value) - channel.members.keys()
+        else:
+            stale = queue.senders_of(MessageType.SDP_ANSWER.value)
+        outputs = self._relayed(connection, queue.take(now, but_of=stale))
+        if queue:
+            connection.held_until = now + self.timers.stale_hold
+            queue.keep_until(connection.held_until + 1)
+        else:
+            del channel.pending[connection.client_id]
+        return outputs
+
+    def _release(self, connection: Connection, now: float) -> list[Output]:
+        """The moment is over: what was held back is still wanted."""
         connection.held_until = 0.0
-        queue = channel.pending.pop(connection.client_id, None)
-        if queue is None:
-            return []
-        waiting = len(queue)
-        frames = queue.take(now)
-        self.stats.expired += waiting - len(frames)
+        queue = self._channels[connection.channel_arn].pending.pop(connection.client_id, None)
+        return self._relayed(connection, queue.take(now)) if queue is not None else []
+
+    def _relayed(self, connection: Connection, frames: list[bytes]) -> list[Output]:
         self.stats.relayed += len(frames)
         return [Send(connection, frame) for frame in frames]
 
@@ -281,12 +297,27 @@ class Exchange:
             if peer is not None and (is_extra or not peer.held_until):
                 self.stats.relayed += 1
                 return [Send(peer, frame)]
+            if peer is not None and recipient == _MASTER:
+                return self._past_what_is_held(channel, sender, peer, frame, anew=message.action == _OFFER, now=now)
             self._keep(channel, recipient, PendingMessage(sender.client_id, message.action, frame, now + channel.ttl))
         except MalformedMessage as error:
             return self._refused(sender, message.correlationId, InvalidArgument(error.message), now)
         except KvsError as error:
             return self._refused(sender, message.correlationId, error, now)
         return []
+
+    def _past_what_is_held(
+        self, channel: _Channel, viewer: Connection, master: Connection, frame: bytes, *, anew: bool, now: float
+    ) -> list[Output]:
+        """A message to a master for which messages are held back: after those of the same viewer, or in their place."""
+        outputs: list[Output] = []
+        if (queue := channel.pending.get(_MASTER)) is not None:
+            if anew:
+                self.stats.overwritten += queue.withdraw(viewer.client_id)
+            else:
+                outputs = self._relayed(master, queue.take_of(viewer.client_id, now))
+        self.stats.relayed += 1
+        return [*outputs, Send(master, frame)]
 
     def malformed(self, sender: Connection, now: float) -> list[Output]:
         """A client sent something that is no message; without a correlation id there is nobody to tell."""
@@ -375,7 +406,7 @@ class Exchange:
     def _check(self, connection: Connection, now: float) -> list[Output]:
         timers = self.timers
         if connection.held_until and now >= connection.held_until:
-            outputs = self._hand_over(self._channels[connection.channel_arn], connection, now)
+            outputs = self._release(connection, now)
             self._schedule_check(connection, now)
             return outputs
         if connection.muted_until and now >= connection.muted_until:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 
 from ..wire.messages import MessageType
 
@@ -48,13 +49,20 @@ class PendingQueue:
         self._messages.append(message)
         return False
 
-    def has(self, kind: str) -> bool:
-        """Whether a message of that kind waits."""
-        return any(message.kind == kind for message in self._messages)
+    def senders_of(self, kind: str) -> set[str]:
+        """Who has a message of that kind waiting."""
+        return {message.sender for message in self._messages if message.kind == kind}
 
-    def withdraw(self, sender: str) -> None:
-        """Forget what that sender has waiting."""
+    def keep_until(self, time: float) -> None:
+        """Let nothing that waits now expire before that time."""
+        for message in self._messages:
+            message.expires_at = max(message.expires_at, time)
+
+    def withdraw(self, sender: str) -> int:
+        """Forget what that sender has waiting; the number of messages forgotten."""
+        waiting = len(self._messages)
         self._messages = deque(message for message in self._messages if message.sender != sender)
+        return waiting - len(self._messages)
 
     def expire(self, now: float) -> int:
         """Forget what is too old; the number of messages forgotten."""
@@ -63,8 +71,14 @@ class PendingQueue:
         self._messages = kept
         return gone
 
-    def take(self, now: float) -> list[bytes]:
-        """All frames that are still worth sending, in order; the queue is empty then."""
-        frames = [message.frame for message in self._messages if message.expires_at > now]
-        self._messages.clear()
+    def take(self, now: float, *, but_of: Container[str] = ()) -> list[bytes]:
+        """The frames that are still worth sending, in order; those of the senders ``but_of`` stay."""
+        taken = [message for message in self._messages if message.sender not in but_of]
+        self._messages = deque(message for message in self._messages if message.sender in but_of)
+        return [message.frame for message in taken if message.expires_at > now]
+
+    def take_of(self, sender: str, now: float) -> list[bytes]:
+        """The same for one sender's frames."""
+        frames = [message.frame for message in self._messages if message.sender == sender and message.expires_at > now]
+        self.withdraw(sender)
         return frames

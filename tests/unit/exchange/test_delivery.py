@@ -92,7 +92,9 @@ class TestAnAbsentPeer:
         viewer = room.viewer()
         room.say(viewer, "offer", action="SDP_OFFER")
         room.leave(viewer)
-        assert room.master().received() == ["offer"]
+        master = room.master()
+        room.later(1)
+        assert master.received() == ["offer"]
 
     @pytest.mark.parametrize(("age", "there"), [(59.9, True), (60.0, False), (60.1, False)])
     @pytest.mark.parametrize("ticked", [False, True])
@@ -163,7 +165,9 @@ class TestAnAbsentPeer:
         room.say(viewer, "new", action="SDP_OFFER")
         room.leave(viewer)
         room.later(40)
-        assert room.master().received() == ["new"]
+        master = room.master()
+        room.later(1)
+        assert master.received() == ["new"]
 
     def test_an_offer_does_not_overwrite_an_answer_nor_one_of_somebody_else(self) -> None:
         room = Room()
@@ -281,6 +285,7 @@ class TestAnAnswerToAnOlderSocket:
         room.say(first, "offer 1", action="SDP_OFFER")
         room.leave(first)
         master = room.master()
+        room.later(1)
         assert master.received() == ["offer 1"]
         room.say(master, "answer 1", to="v1", action="SDP_ANSWER")
         room.say(master, "candidate 1", to="v1")
@@ -312,3 +317,49 @@ class TestAnAnswerToAnOlderSocket:
         room = Room()
         room.say(room.master(), "candidate", to="v1")
         assert room.viewer("v1").received() == ["candidate"]
+
+
+class TestAnOfferOfAViewerThatHasLeft:
+    """The same the other way round: a new master is not given it while a newer one is likely to come."""
+
+    def leave_an_offer(self) -> Room:
+        room = Room()
+        first, other = room.viewer("v1"), room.viewer("v2")
+        room.say(first, "offer 1", action="SDP_OFFER")
+        room.say(other, "offer of v2", action="SDP_OFFER")
+        room.say(first, "candidate 1")
+        room.leave(first)
+        return room
+
+    def test_a_newer_one_takes_its_place(self) -> None:
+        room = self.leave_an_offer()
+        master = room.master()
+        assert master.received() == ["offer of v2"]
+        second = room.viewer("v1")
+        room.say(second, "offer 2", action="SDP_OFFER")
+        room.say(second, "candidate 2")
+        room.later(5)
+        assert master.received() == ["offer 2", "candidate 2"]
+
+    def test_without_a_newer_one_it_is_given_a_moment_later(self) -> None:
+        room = self.leave_an_offer()
+        master = room.master()
+        room.later(0.9)
+        assert master.received() == ["offer of v2"]
+        room.later(0.2)
+        assert master.received() == ["offer 1", "candidate 1"]
+        assert room.exchange.stats.relayed == 3
+
+    def test_a_viewer_that_comes_back_and_does_not_offer_goes_on(self) -> None:
+        room = self.leave_an_offer()
+        master = room.master()
+        master.received()
+        room.say(room.viewer("v1"), "candidate 2")
+        assert master.received() == ["offer 1", "candidate 1", "candidate 2"]
+
+    def test_the_moment_does_not_shorten_its_time(self) -> None:
+        room = self.leave_an_offer()
+        room.later(59.9)
+        master = room.master()
+        room.later(1)
+        assert "offer 1" in master.received()

@@ -113,7 +113,9 @@ def test_a_viewer_of_ours_that_leaves_takes_its_offer_back() -> None:
     room.say(stock, "stock", action="SDP_OFFER")
     room.leave(ours)
     room.leave(stock)
-    assert room.master().received() == ["stock"]
+    master = room.master()
+    room.later(1)
+    assert master.received() == ["stock"]
 
 
 def test_nothing_is_left_of_a_channel_whose_only_offer_was_taken_back() -> None:

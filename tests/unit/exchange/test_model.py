@@ -28,7 +28,8 @@ CHANNELS = ("arn:aws:kinesisvideo:r:000000000000:channel/a/1", "arn:aws:kinesisv
 IDS = ("", "v1", "v2", "v3")
 """The empty one is the master."""
 LIMITS = ExchangeLimits(max_viewers=2, message_rate=4, pending_per_sender=3, pending_per_channel=6, muted_per_id=2)
-TIMERS = Timers(ping=20, dead=40, idle=90, lifetime=300, eviction_window=60, mute=60)
+# Nothing is held back here: test_delivery.py has that.
+TIMERS = Timers(ping=20, dead=40, idle=90, lifetime=300, eviction_window=60, mute=60, stale_hold=0)
 ADDRESSES = st.tuples(st.sampled_from((*CHANNELS[:1] * 4, CHANNELS[1])), st.sampled_from(IDS))
 WHO = st.integers(0, 1000)
 """Picks one of the open sockets, or one of those that are gone."""
