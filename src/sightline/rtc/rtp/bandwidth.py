@@ -14,8 +14,8 @@ _FLOOR, _CEILING = 2e6, 200e6
 
 _CONGESTED_FLOOR = 300e3
 
-_CONGESTED, _RELIEVED = 26, 13
-"""Loss in 1/256 from which a path is full (10 %, in two reports one after the other), and below which it is not."""
+_CONGESTED, _RELIEVED = 0.1, 0.05
+"""Fractions lost from which a path is full (in two seconds one after the other), and below which it is not."""
 
 _ESTIMATE_LASTS = 10.0
 """Seconds: libwebrtc sends an estimate at least every second."""
@@ -67,20 +67,20 @@ class Bandwidth:
         self.congested = False
         self._estimate: int | None = None
         self._estimated_at = 0.0
-        self._lossy_reports = 0
+        self._lossy_seconds = 0
 
     def receive_estimate(self, bitrate: int, now: float) -> None:
         """A REMB, in bits per second."""
         self._estimate, self._estimated_at = bitrate, now
 
-    def receive_loss(self, fraction_lost: int) -> None:
-        """A receiver's report, in 1/256."""
-        if fraction_lost >= _CONGESTED:
-            self._lossy_reports += 1
-            self.congested = self.congested or self._lossy_reports >= 2
+    def receive_loss(self, fraction: float) -> None:
+        """What the viewer lost in a second, from 0 to 1."""
+        if fraction >= _CONGESTED:
+            self._lossy_seconds += 1
+            self.congested = self.congested or self._lossy_seconds >= 2
         else:
-            self._lossy_reports = 0
-            self.congested = self.congested and fraction_lost >= _RELIEVED
+            self._lossy_seconds = 0
+            self.congested = self.congested and fraction >= _RELIEVED
 
     def estimate(self, now: float) -> int | None:
         """The viewer's own estimate in bits per second, None when it has not made any lately."""

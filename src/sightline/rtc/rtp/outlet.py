@@ -10,8 +10,10 @@ import msgspec
 from .bandwidth import Bandwidth, RateMeter
 from .clock import LiveClock
 from .keyframes import KeyframeRequests
+from .loss import LossMeter
 from .pacer import Pacer
 from .packetize import Packets, Unit
+from .playout import PlayoutDelay
 from .rtcp import (
     BandwidthEstimate,
     FullIntraRequest,
@@ -44,11 +46,16 @@ Replayed = tuple[Packets | Unit, float, int]
 
 
 class OutletStats(msgspec.Struct, frozen=True):
-    """Figures for people and for the registry. Times in seconds, rates in bits per second, loss from 0 to 1."""
+    """Figures for people and for the registry. Times in seconds, rates in bits per second, loss from 0 to 1.
+
+    ``fraction_lost`` is of the pictures' packets in the last whole second, before any repair; ``held_back`` is what
+    the viewer was asked to wait for repairs.
+    """
 
     bitrate: float
     estimate: int | None
     congested: bool
+    held_back: float
     rtt: float | None
     fraction_lost: float | None
     packets_lost: int | None
@@ -84,6 +91,8 @@ class Outlet:
         self.on_error = on_error
         self.keyframes = KeyframeRequests(keyframe_spacing)
         self.bandwidth = Bandwidth()
+        self.playout = PlayoutDelay()
+        self._loss = LossMeter()
         self.refused_datagrams = 0
         self._send = send
         self._protect_rtcp = protect_rtcp
@@ -238,8 +247,9 @@ class Outlet:
             bitrate=self._meter.rate(now),
             estimate=self.bandwidth.estimate(now),
             congested=self.bandwidth.congested,
+            held_back=self.playout.seconds,
             rtt=min(rtts, default=None),
-            fraction_lost=None if block is None else block.fraction_lost / 256,
+            fraction_lost=self._loss.fraction,
             packets_lost=None if block is None else block.packets_lost,
             refused_datagrams=self.refused_datagrams,
             video=None if self.video is None else self.video.counters,
@@ -292,8 +302,13 @@ class Outlet:
         for stream in (self.video, self.audio):
             if stream is not None and stream.settings.ssrc == block.ssrc:
                 stream.receive_block(block, now)
-                if stream is self.video:
-                    self.bandwidth.receive_loss(block.fraction_lost)
+                if stream is self.video and self._loss.receive(block, now) and self._loss.fraction is not None:
+                    self._receive_loss(stream, self._loss.fraction, block.jitter, now)
+
+    def _receive_loss(self, stream: OutgoingStream, fraction: float, jitter: int, now: float) -> None:
+        self.bandwidth.receive_loss(fraction)
+        if self.playout.receive(fraction, jitter / stream.settings.clock_rate, stream.rtt, now):
+            stream.hold_back(self.playout.seconds)
 
     def _receive_keyframe_request(self, ssrcs: Sequence[int]) -> None:
         # Stacks name the stream, 0 or the RTX stream: there is only one that can have a keyframe.

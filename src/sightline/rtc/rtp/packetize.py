@@ -22,8 +22,9 @@ __all__ = [
 DATAGRAM_LIMIT: Final = 1200
 """Bytes of a datagram with everything in it: passes every path that IPv6 passes, also through a TURN relay."""
 
-PAYLOAD_LIMIT: Final = DATAGRAM_LIMIT - 12 - 8 - 2 - 16
-"""What is left for a payload beside the RTP header, a mid of up to three letters, RTX's number and GCM's tag."""
+PAYLOAD_LIMIT: Final = DATAGRAM_LIMIT - 12 - 12 - 2 - 16
+"""What is left for a payload beside the RTP header, its extension (a mid of up to three letters, the playout delay),
+RTX's number and GCM's tag."""
 
 _START_CODE = b"\x00\x00\x01"
 _STAP_A, _FU_A = 24, 28

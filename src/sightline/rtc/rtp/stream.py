@@ -13,7 +13,10 @@ from .history import History
 from .packetize import Packets
 from .rtcp import ReportBlock, SenderReport
 
-__all__ = ["OutgoingStream", "Protect", "Rtx", "StreamCounters", "StreamSettings"]
+__all__ = ["PLAYOUT_DELAY", "OutgoingStream", "Protect", "Rtx", "StreamCounters", "StreamSettings"]
+
+PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+"""The header extension by which a sender tells a viewer how long to hold pictures back."""
 
 Protect = Callable[[bytes], bytes]
 """Makes an SRTP packet of an RTP packet. Must allow a byte-identical packet to be protected again
@@ -23,6 +26,7 @@ _pack = struct.Struct("!BBHII").pack
 _EXTENDED = 0x90
 _PLAIN = 0x80
 _MARKER = 0x80
+_MOST = 0xFFF
 
 _NACKS_AT_ONCE = 512
 """Sequence numbers of one NACK that are looked at."""
@@ -50,7 +54,10 @@ class Rtx(msgspec.Struct, frozen=True):
 
 
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What was negotiated. ``mid`` goes into each packet when the viewer knows the extension's id (RFC 9143 §15)."""
+    """What was negotiated. ``mid`` goes into each packet when the viewer knows the extension's id (RFC 9143 §15).
+
+    ``playout_extension`` is the id of ``PLAYOUT_DELAY``.
+    """
 
     ssrc: int
     payload_type: int
@@ -58,6 +65,7 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     rtx: Rtx | None = None
     mid: str = ""
     mid_extension: int | None = None
+    playout_extension: int | None = None
 
 
 class StreamCounters(msgspec.Struct):
@@ -106,7 +114,8 @@ class OutgoingStream:
         self._next = sequence
         self._offset = timestamp_offset
         self._rtx_sequence = rtx_sequence
-        self._first, self._extension = _extension(settings)
+        self._extension = _extension(settings, None)
+        self._frame_extension = b""
         self._history = History()
         self._wire_timestamp = 0
         self._ticks: int | None = None
@@ -125,6 +134,10 @@ class OutgoingStream:
     def next_rtx_sequence(self) -> int:
         """The same of the RTX stream: who goes on with these SSRCs under the same keys begins there."""
         return self._rtx_sequence
+
+    def hold_back(self, seconds: float) -> None:
+        """Ask the viewer to show pictures at least that late, from the next one on; 0 lets it decide again."""
+        self._extension = _extension(self.settings, seconds)
 
     def accepts(self, packets: Packets) -> bool:
         """Whether the unit is sent to this viewer: after a start or a loss, nothing before the next keyframe is."""
@@ -160,7 +173,8 @@ class OutgoingStream:
             stop = last + 1
         sequence, wire = self._next, self._wire_timestamp
         ssrc, kind = self.settings.ssrc, self.settings.payload_type
-        first, extension, protect, pack = self._first, self._extension, self._protect, _pack
+        extension, protect, pack = self._frame_extension, self._protect, _pack
+        first = _EXTENDED if extension else _PLAIN
         finish = packets.marker and stop > last
         run = payloads[start : last if finish else stop]
         built = [
@@ -233,27 +247,35 @@ class OutgoingStream:
                 ticks = self._ticks + 1
         self._ticks, self._built_at = ticks, now
         self._wire_timestamp = ticks + self._offset & 0xFFFFFFFF
-        self._history.add(self._next, self._wire_timestamp, packets, now)
+        self._frame_extension = self._extension
+        self._history.add(self._next, self._wire_timestamp, self._extension, packets, now)
         self.counters.frames += 1
         self.counters.keyframes += packets.keyframe
 
-    def _repeat(self, sequence: int, timestamp: int, marker: bool, payload: bytes) -> bytes:
+    def _repeat(self, sequence: int, timestamp: int, marker: bool, extension: bytes, payload: bytes) -> bytes:
+        first = _EXTENDED if extension else _PLAIN
         bit = _MARKER if marker else 0
         rtx = self.settings.rtx
         if rtx is None:
-            kind = self.settings.payload_type | bit
-            header = _pack(self._first, kind, sequence & 0xFFFF, timestamp, self.settings.ssrc)
-            return self._protect(header + self._extension + payload)
-        header = _pack(self._first, rtx.payload_type | bit, self._rtx_sequence, timestamp, rtx.ssrc)
+            header = _pack(first, self.settings.payload_type | bit, sequence & 0xFFFF, timestamp, self.settings.ssrc)
+            return self._protect(header + extension + payload)
+        header = _pack(first, rtx.payload_type | bit, self._rtx_sequence, timestamp, rtx.ssrc)
         self._rtx_sequence = self._rtx_sequence + 1 & 0xFFFF
-        return self._protect(header + self._extension + (sequence & 0xFFFF).to_bytes(2, "big") + payload)
+        return self._protect(header + extension + (sequence & 0xFFFF).to_bytes(2, "big") + payload)
 
 
-def _extension(settings: StreamSettings) -> tuple[int, bytes]:
-    """The first byte of a header, and what follows the header (RFC 8285 §4.2)."""
+def _extension(settings: StreamSettings, held_back: float | None) -> bytes:
+    """What follows the fixed header, if anything: elements with headers of one byte (RFC 8285 §4.2)."""
+    elements = b""
     mid, number = settings.mid.encode(), settings.mid_extension
-    if number is None or not 1 <= number <= 14 or not 1 <= len(mid) <= 16:
-        return _PLAIN, b""
-    element = bytes((number << 4 | len(mid) - 1,)) + mid
-    element += bytes(-len(element) % 4)
-    return _EXTENDED, struct.pack("!HH", 0xBEDE, len(element) // 4) + element
+    if number is not None and 1 <= number <= 14 and 1 <= len(mid) <= 16:
+        elements += bytes((number << 4 | len(mid) - 1,)) + mid
+    number = settings.playout_extension
+    if held_back is not None and number is not None and 1 <= number <= 14:
+        # Twelve bits each of the least and the greatest delay, in units of 10 ms.
+        delays = min(_MOST, round(held_back * 100)) << 12 | _MOST
+        elements += bytes((number << 4 | 2,)) + delays.to_bytes(3, "big")
+    if not elements:
+        return b""
+    elements += bytes(-len(elements) % 4)
+    return struct.pack("!HH", 0xBEDE, len(elements) // 4) + elements

@@ -72,17 +72,17 @@ def test_an_estimate_is_forgotten_when_none_follows() -> None:
 def test_loss_and_a_low_estimate_together_mean_a_full_path() -> None:
     bandwidth = Bandwidth()
     bandwidth.receive_estimate(800_000, 100.0)
-    bandwidth.receive_loss(60)
-    assert not bandwidth.congested, "one report may be chance"
-    bandwidth.receive_loss(30)
+    bandwidth.receive_loss(0.24)
+    assert not bandwidth.congested, "one second may be chance"
+    bandwidth.receive_loss(0.12)
     assert bandwidth.congested
     assert bandwidth.pace(3e6, 100.0) == 800_000
     bandwidth.receive_estimate(1000, 100.0)
     assert bandwidth.pace(3e6, 100.0) == 300_000
     assert bandwidth.pace(3e6, 120.0) == 10e6, "no estimate any more"
-    bandwidth.receive_loss(20)
+    bandwidth.receive_loss(0.08)
     assert bandwidth.congested
-    bandwidth.receive_loss(5)
+    bandwidth.receive_loss(0.02)
     assert not bandwidth.congested
 
 
@@ -90,5 +90,5 @@ def test_five_percent_of_loss_slow_nothing() -> None:
     bandwidth = Bandwidth()
     bandwidth.receive_estimate(300_000, 100.0)
     for _ in range(50):
-        bandwidth.receive_loss(13)
+        bandwidth.receive_loss(0.05)
     assert not bandwidth.congested

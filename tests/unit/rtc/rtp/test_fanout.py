@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,8 +23,9 @@ from sightline.rtc.rtp.rtcp import (
     SourceDescription,
     build,
 )
+from sightline.rtc.rtp.stream import OutgoingStream
 from tests.unit.rtc.rtp.stage import Feed, Loop, Viewer, new_fanout
-from tests.unit.rtc.rtp.units import FRAME, parsed, picture
+from tests.unit.rtc.rtp.units import FRAME, clear, parsed, picture
 
 
 @pytest.fixture
@@ -42,6 +44,12 @@ def joined(fanout: Fanout, feed: Feed, count: int = 1, **options: int) -> list[V
         fanout.add(viewer.outlet, video=feed)
         fanout.start(viewer.outlet)
     return viewers
+
+
+def lossy(second: float, fraction: float, **block: int) -> bytes:
+    """A report after so many seconds in which 100 packets each were sent and that fraction lost."""
+    lost = round(100 * second * fraction)
+    return build([ReceiverReport(9, (ReportBlock(0x11111111, 0, lost, round(100 * second), **block),))])
 
 
 def test_all_viewers_get_all_pictures_from_a_keyframe_on(loop: Loop, fanout: Fanout) -> None:
@@ -214,9 +222,9 @@ def test_a_burst_to_one_viewer_holds_no_other_up(loop: Loop, fanout: Fanout) -> 
 def test_pictures_that_come_too_late_for_the_next_keyframe_are_dropped_whole(loop: Loop, fanout: Fanout) -> None:
     feed = Feed(loop)
     (viewer,) = joined(fanout, feed)
-    ssrc = viewer.video.settings.ssrc
-    for _ in range(2):
-        viewer.outlet.receive_rtcp(build([ReceiverReport(9, (ReportBlock(ssrc, fraction_lost=60),))]), loop.now)
+    for number in range(4):
+        viewer.outlet.receive_rtcp(lossy(number, 0.25), loop.now)
+        loop.run(1)
     viewer.outlet.receive_rtcp(build([BandwidthEstimate(9, 300_000)]), loop.now)
     assert viewer.outlet.stats(loop.now).congested
     feed.size = 20_000  # 4.8 Mbit/s
@@ -235,16 +243,17 @@ def test_pictures_that_come_too_late_for_the_next_keyframe_are_dropped_whole(loo
 def test_a_narrow_path_costs_only_its_viewer_pictures(loop: Loop, fanout: Fanout) -> None:
     feed = Feed(loop, size=20_000)
     narrow, wide = joined(fanout, feed, 2)
-    ssrc = narrow.video.settings.ssrc
-    for _ in range(300):
-        report = ReceiverReport(9, (ReportBlock(ssrc, fraction_lost=60),))
-        fanout.receive_rtcp(narrow.outlet, build([report, BandwidthEstimate(9, 1_500_000)]))
+    for number in range(4):
+        fanout.receive_rtcp(narrow.outlet, lossy(number, 0.25))
+        loop.run(1)
+    for number in range(300):
+        estimate = build([BandwidthEstimate(9, 1_500_000)])
+        fanout.receive_rtcp(narrow.outlet, lossy(4 + number / 30, 0.25) + estimate)
         feed.play(1)
     assert wide.numbers == list(range(300))
     narrow.assert_contiguous()
     assert 40 < len(narrow.numbers) < 150
     assert narrow.outlet.stats(loop.now).bitrate < 1_700_000
-    assert loop.now - narrow.calls[-1][0] < 0.1
     assert 299 - narrow.numbers[-1] < 75, "it sees the present, not the past"
     assert len(feed.requests) < 12
 
@@ -426,15 +435,36 @@ def test_figures(loop: Loop, fanout: Fanout) -> None:
     feed.play(90)
     sent = next(report for _, reports in reversed(viewer.reports) for report in reports)
     assert isinstance(sent, SenderReport)
-    block = ReportBlock(viewer.video.settings.ssrc, 64, 3, 0, 0, sent.ntp >> 16 & 0xFFFFFFFF, 0)
+    fanout.receive_rtcp(viewer.outlet, lossy(0, 0))
+    loop.run(1)
+    block = ReportBlock(viewer.video.settings.ssrc, 255, 3, 30, 0, sent.ntp >> 16 & 0xFFFFFFFF, 0x10000)
     fanout.receive_rtcp(viewer.outlet, build([ReceiverReport(9, (block,)), BandwidthEstimate(9, 2_000_000)]))
     stats = viewer.outlet.stats(loop.now)
-    assert stats.bitrate == pytest.approx(30 * (3001 + 2 * 3 + 12 * 3) * 8, rel=0.1)
-    assert (stats.estimate, stats.fraction_lost, stats.packets_lost) == (2_000_000, 0.25, 3)
+    assert stats.bitrate == pytest.approx(15 * (3001 + 2 * 3 + 12 * 3) * 8, rel=0.15), "of the last two seconds"
+    assert (stats.estimate, stats.fraction_lost, stats.packets_lost) == (2_000_000, 0.1, 3)
     assert stats.rtt is not None
     assert 0 < stats.rtt < 0.5
     assert stats.video is viewer.video.counters
     assert stats.audio is None
+
+
+def test_a_viewer_on_a_lossy_path_is_asked_to_hold_pictures_back(loop: Loop, fanout: Fanout) -> None:
+    feed = Feed(loop)
+    viewer = Viewer(loop)
+    settings_ = msgspec.structs.replace(viewer.video.settings, playout_extension=6)
+    viewer.video = viewer.outlet.video = OutgoingStream(settings_, protect=clear, sequence=0, timestamp_offset=1000)
+    fanout.add(viewer.outlet, video=feed)
+    fanout.start(viewer.outlet)
+    for second in range(4):
+        fanout.receive_rtcp(viewer.outlet, lossy(second, 0.05, jitter=4500))
+        feed.play(30)
+    first, last = viewer.calls[0][1][0], viewer.calls[-1][1][0]
+    assert first[0] == 0x80, "nothing is said to a viewer on a clean path"
+    assert last[12:].startswith(bytes.fromhex("bede0001 62")), "one element, of three bytes"
+    assert int.from_bytes(last[17:20], "big") >> 12 == 40, "0.1 s round trip, 0.1 s to notice, four times 50 ms"
+    assert viewer.outlet.stats(loop.now).held_back == pytest.approx(0.4)
+    repeated = viewer.video.retransmit([0, viewer.video.next_sequence - 1], loop.now)
+    assert repeated[-1] == viewer.calls[-1][1][-1], "with what it had when it was sent, bit for bit"
 
 
 def test_goodbye_ends_all_streams(loop: Loop) -> None:

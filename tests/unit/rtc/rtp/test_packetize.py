@@ -31,8 +31,8 @@ def reassembled(payloads: tuple[bytes, ...]) -> bytes:
 
 
 def test_the_limit_leaves_room_for_everything_around_a_payload() -> None:
-    header, mid_extension, rtx_number, gcm_tag = 12, 8, 2, 16
-    assert header + mid_extension + rtx_number + PAYLOAD_LIMIT + gcm_tag == DATAGRAM_LIMIT == 1200
+    header, extension, rtx_number, gcm_tag = 12, 12, 2, 16
+    assert header + extension + rtx_number + PAYLOAD_LIMIT + gcm_tag == DATAGRAM_LIMIT == 1200
 
 
 def test_a_small_picture_is_one_packet_as_it_is() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from itertools import pairwise
 
+import msgspec
 import pylibsrtp
 import pytest
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
@@ -50,8 +51,10 @@ def test_nothing_is_over_the_limit() -> None:
     key = os.urandom(28)
     policy = pylibsrtp.Policy(key=key, ssrc_type=pylibsrtp.Policy.SSRC_ANY_OUTBOUND, srtp_profile=GCM)
     protect = pylibsrtp.Session(policy).protect
-    stream = OutgoingStream(video_stream(mid="vid", rtx=True).settings, protect=protect, sequence=0, timestamp_offset=0)
-    built = stream.build(packets(1, size=11_600), 0.0)
+    settings = msgspec.structs.replace(video_stream(mid="vid", rtx=True).settings, playout_extension=5)
+    stream = OutgoingStream(settings, protect=protect, sequence=0, timestamp_offset=0)
+    stream.hold_back(0.3)
+    built = stream.build(packets(1, size=11_560), 0.0)
     repeated = stream.retransmit(range(20), 0.0)
     assert {len(packet) for packet in built} == {1198}
     assert {len(packet) for packet in repeated} == {1200}
