@@ -26,9 +26,9 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
     mute: float = 60.0
     """How long a loser stays open and muted."""
     stale_hold: float = 1.0
-    """How long (0: not at all) a viewer has to offer anew, before its new socket is given an answer that waited for an older one, or a
-    new master an offer of a viewer that has left: a stale answer spoils the next offer (seed 001's retry with the
-    camera coming on in the pause)."""
+    """How long (0: not at all) a viewer has to offer anew, before its new socket is given an answer that waited for an
+    older one, or a new master an offer of a viewer that has left: a stale answer spoils the next offer (seed 001's
+    retry with the camera coming on in the pause)."""
     shutdown_spread: float = 3.0
     """Closes at shutdown are spread over this time, so that clients do not come back all at once."""
 

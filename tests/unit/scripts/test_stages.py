@@ -51,7 +51,7 @@ def test_a_new_folder_belongs_to_unit(tests: Path, capfd: pytest.CaptureFixture[
     assert "1 passed" in capfd.readouterr().out
 
 
-def test_at_twice_its_budget_a_stage_is_stopped_and_reports(
+def test_far_over_its_budget_a_stage_is_stopped_and_reports(
     tests: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(stages.STAGES, "e2e", stages.Stage(budget=1, folders=("e2e",)))
@@ -59,7 +59,7 @@ def test_at_twice_its_budget_a_stage_is_stopped_and_reports(
     assert stages.main(["e2e"]) == 1
     said = capfd.readouterr().out
     assert "KeyboardInterrupt" in said
-    assert "twice its budget" in said
+    assert "3 times its budget" in said
 
 
 def test_what_a_stopped_program_started_ends_too(tests: Path) -> None:

@@ -90,7 +90,7 @@ def garbage() -> list[bytes]:
     ]
 
 
-@pytest.mark.parametrize("datagram", garbage())
+@pytest.mark.parametrize("datagram", garbage(), ids=range(len(garbage())))
 def test_everything_else_gets_silence_and_is_counted(datagram: bytes) -> None:
     counters = StunCounters()
     assert answer(datagram, source=HOME, counters=counters) is None
