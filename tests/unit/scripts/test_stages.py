@@ -15,6 +15,7 @@ def tests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(stages, "ROOT", tmp_path)
     monkeypatch.setattr(stages, "TESTS", folder)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # a pytest of this much starts in a third of the time
+    monkeypatch.setenv("PYTEST_PLUGINS", "xdist.plugin")
     return folder
 
 
