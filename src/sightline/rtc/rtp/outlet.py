@@ -185,6 +185,9 @@ class Outlet:
         if datagrams:
             self._pacer.charge(sum(map(len, datagrams)))
             self._hand_over(datagrams, now)
+        if stream is self.video and stream.is_beyond_repair(sequences):
+            # After seconds of silence a browser would ask in vain for another one before it gives the picture up.
+            self.keyframes.ask()
 
     # -- reports -------------------------------------------------------------------------------------------------------
 

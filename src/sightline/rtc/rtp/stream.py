@@ -123,6 +123,7 @@ class OutgoingStream:
         self._begun = False
         self._credit = _CREDIT
         self._repeated: dict[int, float] = {}
+        self._keyframe_at: int | None = None
         self._reports: dict[int, float] = {}
 
     @property
@@ -196,6 +197,16 @@ class OutgoingStream:
         self._credit = min(_CREDIT, self._credit + _EARNED * len(built))
         return built
 
+    def is_beyond_repair(self, sequences: Iterable[int]) -> bool:
+        """Whether a NACK asks for what is not held any more, and nothing but a keyframe makes up for it."""
+        if self._keyframe_at is None:
+            return False
+        for short in islice(sequences, _NACKS_AT_ONCE):
+            sequence = self._next - (self._next - short & 0xFFFF)
+            if self._keyframe_at <= sequence < self._next and self._history.find(sequence) is None:
+                return True
+        return False
+
     def retransmit(self, sequences: Iterable[int], now: float) -> list[bytes]:
         """What a NACK asks for and may have, protected: as RTX, or byte for byte as it was sent at first."""
         self.counters.nacks += 1
@@ -250,7 +261,9 @@ class OutgoingStream:
         self._frame_extension = self._extension
         self._history.add(self._next, self._wire_timestamp, self._extension, packets, now)
         self.counters.frames += 1
-        self.counters.keyframes += packets.keyframe
+        if packets.keyframe:
+            self.counters.keyframes += 1
+            self._keyframe_at = self._next
 
     def _repeat(self, sequence: int, timestamp: int, marker: bool, extension: bytes, payload: bytes) -> bytes:
         first = _EXTENDED if extension else _PLAIN
