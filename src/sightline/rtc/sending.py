@@ -113,24 +113,31 @@ class Sending:
             self._fanout.remove(self._outlet)
 
     def _build(self, srtp: SrtpSession) -> None:
-        """Make the outlet anew. Streams that stay as they were keep their numbers, which must never be used twice."""
-        if self._outlet is not None:
-            self._fanout.remove(self._outlet)
+        """Make the streams that were agreed. Those that stay as they were go on without a break."""
         streams = {kind: self._stream(media, srtp) for kind, media in self._agreed.items()}
         self._streams |= streams
-        self._outlet = Outlet(
-            send=self._send,
-            protect_rtcp=srtp.protect_rtcp,
-            cname=self._cname,
-            video=streams.get("video"),
-            audio=streams.get("audio"),
-            on_error=self._on_error,
-        )
         feeds = {kind: self._feed(media) for kind, media in self._agreed.items()}
-        self._fanout.add(self._outlet, video=feeds.get("video"), audio=feeds.get("audio"))
-        self._cool()
-        if self._active:
-            self._fanout.start(self._outlet)
+        video, audio = streams.get("video"), streams.get("audio")
+        if self._outlet is None:
+            self._outlet = Outlet(
+                send=self._send,
+                protect_rtcp=srtp.protect_rtcp,
+                cname=self._cname,
+                video=video,
+                audio=audio,
+                on_error=self._on_error,
+            )
+            self._fanout.add(self._outlet, video=feeds.get("video"), audio=feeds.get("audio"))
+            self._cool()
+            if self._active:
+                self._fanout.start(self._outlet)
+            return
+        has_new_picture = video is not None and video is not self._outlet.video
+        self._outlet.video, self._outlet.audio = video, audio
+        self._fanout.change(self._outlet, video=feeds.get("video"), audio=feeds.get("audio"))
+        if video is not None and has_new_picture:
+            video.drop_to_keyframe()
+            self._fanout.request_keyframe(self._outlet)
 
     def _stream(self, media: AgreedMedia, srtp: SrtpSession) -> OutgoingStream:
         rtx = None

@@ -15,6 +15,7 @@ from sightline.errors import InvalidSdp, PeerError
 from sightline.media.test_picture import TestPicture
 from sightline.rtc.engine import Engine
 from sightline.rtc.engine_peer import EnginePeer
+from sightline.rtc.ice.config import IceConfig
 from sightline.rtc.peer import ConnectionState, Reason
 from sightline.timers import Timers
 from tests.unit.client.fake_signaling import eventually
@@ -30,9 +31,9 @@ class IceServer(msgspec.Struct):
 class Room:
     """Makes viewers and peers of one engine, and closes them."""
 
-    def __init__(self, source: TestPicture, *, timers: Timers | None = None) -> None:
+    def __init__(self, source: TestPicture, *, timers: Timers | None = None, ice: IceConfig | None = None) -> None:
         self.source = source
-        self.engine = Engine(source, timers=timers or Timers())
+        self.engine = Engine(source, timers=timers or Timers(), ice=ice)
         self.viewers: list[AiortcViewer] = []
         self.peers: list[EnginePeer] = []
 
@@ -199,6 +200,50 @@ async def test_a_bad_second_offer_leaves_the_connection_as_it_was(room: Room) ->
             await peer.answer(damage)
     assert None not in await viewer.numbers(3)
     assert peer.connection_state is ConnectionState.CONNECTED
+
+
+async def test_a_viewer_that_asks_for_sound_later(room: Room) -> None:
+    viewer, peer = await room.watch("video")
+    await viewer.numbers(5)
+    stream = peer._sending._streams["video"]
+    viewer.connection.addTransceiver("audio", "recvonly")
+    await viewer.accept(await peer.answer(await viewer.offer()))
+    assert await asyncio.wait_for(viewer.tracks["audio"].recv(), 5)
+    numbers = await viewer.numbers(10)
+    assert None not in numbers
+    assert numbers == sorted(numbers)  # type: ignore[type-var]
+    assert peer._sending._streams["video"] is stream, "the picture's packets are numbered on"
+    assert peer.connection_state is ConnectionState.CONNECTED
+
+
+async def test_a_picture_that_is_not_wanted_for_a_while(room: Room) -> None:
+    viewer, peer = await room.watch("video", "audio")
+    await viewer.numbers(5)
+    offer = await viewer.offer()
+    video, audio = offer.index("m=video"), offer.index("m=audio")
+    without = offer[:video] + offer[video:audio].replace("a=recvonly", "a=inactive") + offer[audio:]
+    stream = peer._sending._streams["video"]
+    number = stream.next_sequence
+    await peer.answer(without)
+    sent = peer.statistics().sent
+    assert sent is not None
+    assert sent.video is None
+    await peer.answer(offer)
+    assert peer._sending._streams["video"] is stream, "it never uses a packet's number twice"
+    assert (stream.next_sequence - number) % 65536 < 1000
+    assert None not in await viewer.numbers(5)
+
+
+async def test_ports_and_addresses_are_those_that_were_said(source: TestPicture) -> None:
+    room = Room(source, ice=IceConfig(udp_ports=(51_000, 51_019), advertise=("203.0.113.7",)))
+    viewer, peer = room.viewer("video"), room.peer()
+    answer = await peer.answer(await viewer.offer())
+    candidates = [line.split() for line in answer.splitlines() if line.startswith("a=candidate:")]
+    assert {int(fields[5]) in range(51_000, 51_020) for fields in candidates} == {True}
+    assert "203.0.113.7" in {fields[4] for fields in candidates}
+    await viewer.accept(answer)
+    assert None not in await viewer.numbers(2)
+    await room.aclose()
 
 
 async def test_a_viewer_that_never_comes_is_given_up(source: TestPicture) -> None:

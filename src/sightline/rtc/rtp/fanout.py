@@ -126,14 +126,27 @@ class Fanout:
         """A viewer that was answered: the source begins to work for it, and nothing is sent before ``start``."""
         if self._closed or outlet in self._members:
             return
-        channels = tuple(None if feed is None else self._channel(feed) for feed in (video, audio))
-        self._members[outlet] = (channels[0], channels[1])
-        for channel in channels:
-            if channel is None:
-                continue
-            channel.outlets.append(outlet)
-            if channel.stop_listening is None:
-                channel.stop_listening = channel.feed.listen(partial(self._publish, channel))
+        self._members[outlet] = (None, None)
+        self.change(outlet, video=video, audio=audio)
+
+    def change(self, outlet: Outlet, *, video: Feed | None = None, audio: Feed | None = None) -> None:
+        """A viewer that takes other feeds from now on. Those that it had already go on without a break."""
+        if outlet not in self._members:
+            return
+        before = self._members[outlet]
+        after = self._members[outlet] = (
+            None if video is None else self._channel(video),
+            None if audio is None else self._channel(audio),
+        )
+        # First those that come: without any viewer at all a source would stop, and begin anew.
+        for channel in after:
+            if channel is not None and channel not in before:
+                channel.outlets.append(outlet)
+                if channel.stop_listening is None:
+                    channel.stop_listening = channel.feed.listen(partial(self._publish, channel))
+        for channel in before:
+            if channel is not None and channel not in after:
+                self._leave(channel, outlet)
 
     def start(self, outlet: Outlet) -> None:
         """The viewer is connected (again): it is sent a keyframe as soon as there is one, and all that follows."""
@@ -155,11 +168,8 @@ class Fanout:
         """The viewer is gone. Harmless for one that is not known."""
         self.pause(outlet)
         for channel in self._members.pop(outlet, ()):
-            if channel is None:
-                continue
-            channel.outlets.remove(outlet)
-            if not channel.outlets:
-                self._close_channel(channel)
+            if channel is not None:
+                self._leave(channel, outlet)
 
     def request_keyframe(self, outlet: Outlet) -> None:
         """The viewer's path changed: what is on its way may be lost."""
@@ -342,7 +352,10 @@ class Fanout:
             channel = self._channels[id(feed)] = _Channel(feed)
         return channel
 
-    def _close_channel(self, channel: _Channel) -> None:
+    def _leave(self, channel: _Channel, outlet: Outlet) -> None:
+        channel.outlets.remove(outlet)
+        if channel.outlets:
+            return
         self._channels.pop(id(channel.feed), None)
         if channel.stop_listening is not None:
             channel.stop_listening()
