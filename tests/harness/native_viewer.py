@@ -76,9 +76,7 @@ class LibwebrtcViewer(Viewer):
 
         self._webrtc = webrtc
         self._connection = webrtc.RTCPeerConnection()
-        transceiver = self._connection.add_transceiver(
-            "video", webrtc.RTCRtpTransceiverInit(direction="recvonly")
-        )
+        transceiver = self._connection.add_transceiver("video", webrtc.RTCRtpTransceiverInit(direction="recvonly"))
         codecs = webrtc.RTCRtpReceiver.get_capabilities("video").codecs
         transceiver.set_codec_preferences([codec for codec in codecs if codec.mime_type == self._codec])
         track = transceiver.receiver.track

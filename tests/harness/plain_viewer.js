@@ -4,16 +4,16 @@
 
 globalThis.plainViewer = (() => {
   /**
-   * @param {object} wanted  channel; clientId, token, audio, data (label of a data channel), codec ("video/VP8": offer
-   *   nothing else), iceTransportPolicy, noServers (only the machines' own addresses)
+   * @param {object} wanted  channel, or url (of a signaling socket, presigned for any KVS client); clientId, token,
+   *   audio, data (label of a data channel), codec ("video/VP8": offer nothing else), and RTCPeerConnection's options
    */
-  async function open({ channel, clientId, token, audio = false, data, codec, noServers = false, ...configuration }) {
+  async function open({ channel, url, clientId, token, audio = false, data, codec, ...configuration }) {
     const { SignalingClient, sessionFromService } = await import("/sdk/index.js");
-    const session = await sessionFromService({ channel, token, clientId })();
-    const notes = { frames: [], states: [], iceStates: [], candidates: [], answers: [], messages: [] };
+    const session = url ? { url, iceServers: [], clientId } : await sessionFromService({ channel, token, clientId })();
+    const notes = { frames: [], states: [], iceStates: [], candidates: [], localCandidates: [], answers: [], messages: [] };
     const video = Object.assign(document.createElement("video"), { autoplay: true, muted: true, playsInline: true });
     document.body.replaceChildren(video);
-    const connection = new RTCPeerConnection({ ...configuration, iceServers: noServers ? [] : session.iceServers });
+    const connection = new RTCPeerConnection({ iceServers: session.iceServers, ...configuration });
     const client = new SignalingClient({ url: session.url });
     const early = [];
     let answered = false;
@@ -31,7 +31,11 @@ globalThis.plainViewer = (() => {
     connection.ontrack = ({ track }) => { stream.addTrack(track); if (track.kind === "video") video.srcObject = stream; };
     connection.onconnectionstatechange = () => notes.states.push([performance.now(), connection.connectionState]);
     connection.oniceconnectionstatechange = () => notes.iceStates.push([performance.now(), connection.iceConnectionState]);
-    connection.onicecandidate = ({ candidate }) => { if (candidate?.candidate) client.sendIceCandidate(candidate.toJSON()); };
+    connection.onicecandidate = ({ candidate }) => {
+      if (!candidate?.candidate) return;
+      notes.localCandidates.push([performance.now(), candidate.candidate]);
+      client.sendIceCandidate(candidate.toJSON());
+    };
 
     const add = (candidate) => connection.addIceCandidate(candidate).catch(() => {});
     client.on("iceCandidate", ({ candidate }) => {

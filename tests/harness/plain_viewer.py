@@ -34,8 +34,8 @@ class Frame:
 class PlainViewer:
     """One viewer in one page that has the service's origin, whichever browser it is in."""
 
-    def __init__(self, evaluate: Evaluate, channel: str, **wanted: Any) -> None:
-        """`wanted`: see `plain_viewer.js`."""
+    def __init__(self, evaluate: Evaluate, channel: str | None = None, **wanted: Any) -> None:
+        """A session of the service's for pages with a channel's name; else a `url`. `wanted`: see `plain_viewer.js`."""
         self._evaluate = evaluate
         for script in SCRIPTS:
             evaluate(f"() => {{ {script} }}", None)

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from tests.harness.browser import Chromium
 from tests.harness.fixtures import clip, report_logs
-from tests.harness.kvs import unique_name
+from tests.harness.kvs import Kvs, unique_name
 from tests.harness.network import GOOD, Host, Interface, Lab
 from tests.harness.network.browser import chromium_on
 from tests.harness.network.lab import Relayed
@@ -71,6 +71,12 @@ class World:
             self._masters[arguments] = self.service.spawn(*arguments)
             self._masters[arguments].wait_for_output("waiting for viewers")
 
+    def viewer_url(self, channel: str, client_id: str) -> str:
+        """The presigned URL of a viewer's socket: of any KVS client's, which knows nothing of Sightline's extras."""
+        with Kvs(self.service) as kvs:
+            arn = kvs.control.describe_signaling_channel(ChannelName=channel)["ChannelInfo"]["ChannelARN"]
+            return kvs.socket_url("VIEWER", arn, client_id)
+
     def browsers(self, *hosts: Host) -> list[Chromium]:
         """One Chromium on each host."""
         for host in hosts:
@@ -124,7 +130,8 @@ def viewer(world: World, phone: Chromium, channel: str) -> Iterator[Callable[...
 
         def open_viewer(*, browser: Chromium = phone, **wanted: Any) -> PlainViewer:
             page = stack.enter_context(browser.page(f"{world.service.http}/healthz"))
-            return PlainViewer(evaluator(page), channel, **wanted)
+            name = unique_name("phone")
+            return PlainViewer(evaluator(page), url=world.viewer_url(channel, name), clientId=name, **wanted)
 
         yield open_viewer
     world.quiet()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.kvs import Kvs, unique_name
+from tests.harness.kvs import unique_name
 from tests.harness.network import Host, Line
 from tests.network.conftest import World
 
@@ -27,9 +27,7 @@ SLOW = {
 @contextmanager
 def watching(world: World, host: Host, channel: str, count: int, seconds: float) -> Iterator[subprocess.Popen[str]]:
     """Light viewers on a host."""
-    with Kvs(world.service) as kvs:
-        arn = kvs.control.describe_signaling_channel(ChannelName=channel)["ChannelInfo"]["ChannelARN"]
-        urls = [kvs.socket_url("VIEWER", arn, unique_name(host.name)) for _ in range(count)]
+    urls = [world.viewer_url(channel, unique_name(host.name)) for _ in range(count)]
     command = host.command(sys.executable, "-m", "tests.harness.watcher", str(seconds), *urls)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
