@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 
 from .options import Commands, add_client_options, add_command, target_from
 from .paths import add_path_options, ice_config_from, positive
@@ -70,7 +71,15 @@ async def _master(args: argparse.Namespace) -> None:
                 max_viewers=args.max_viewers,
             )
             async with master:
+                _quiet_collector()
                 await master.run()
+
+
+def _quiet_collector() -> None:
+    """What is here now stays. The garbage collector looking at all of it would hold the pictures up for 30 ms."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _clip(args: argparse.Namespace) -> str:

@@ -33,6 +33,7 @@ from .dtls import DtlsState
 from .ice.agent import IceAgent
 from .ice.config import IceConfig, IceTimes
 from .ice.session import IceSession
+from .identity import read_offer
 from .outgoing import OutgoingMedia
 from .peer import CandidateListener, IceServer
 from .rtp.fanout import Fanout
@@ -50,7 +51,7 @@ from .sdp import (
     parse_description,
     write_description,
 )
-from .sending import Sending
+from .sending import EXTENSIONS, Sending
 from .stats import PeerStatistics
 from .transport import SecureTransport
 
@@ -141,7 +142,7 @@ class EnginePeer:
 
     async def answer(self, offer_sdp: str, *, ice_servers: Sequence[IceServer] | None = None) -> str:
         """See ``Peer``. Known ICE credentials mean a renegotiation, which keeps the path."""
-        offer = parse_description(offer_sdp)
+        offer = read_offer(offer_sdp)
         remote = self._agreement.remote if self._agreement is not None else None
         agent = self._ice.active
         renewed = remote is None or (remote.ufrag, remote.password) != (offer.ufrag, offer.password)
@@ -202,6 +203,7 @@ class EnginePeer:
             transport=self._local_transport(agent),
             media=self._sending.wishes(),
             setup=None if is_client is None else Setup.ACTIVE if is_client else Setup.PASSIVE,
+            extensions=EXTENSIONS,
         )
 
     def _local_transport(self, agent: IceAgent) -> LocalTransport:

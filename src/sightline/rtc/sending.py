@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from .outgoing import OutgoingMedia
 from .rtp.fanout import Fanout, Feed
 from .rtp.outlet import Outlet, OutletStats, Send
-from .rtp.stream import OutgoingStream, Rtx, StreamSettings
+from .rtp.stream import PLAYOUT_DELAY, OutgoingStream, Rtx, StreamSettings
 from .sdp import AgreedMedia, Agreement, OurMedia, SourceCodec
 from .sdp.ours import MID
 from .srtp import SrtpSession
 
-__all__ = ["Sending"]
+__all__ = ["EXTENSIONS", "Sending"]
+
+EXTENSIONS = (MID, PLAYOUT_DELAY)
+"""Header extensions that go into our packets where the viewer knows them."""
 
 
 def _nothing(_: object) -> None:
@@ -48,7 +51,10 @@ class Sending:
         video, retransmissions, audio = self._ssrcs
         wishes = []
         if self._source.video_feeds:
-            codecs = tuple(SourceCodec(name) for name in self._source.video_feeds)
+            codecs = tuple(
+                SourceCodec(name, feed.profile_level_id) if feed.profile_level_id else SourceCodec(name)
+                for name, feed in self._source.video_feeds.items()
+            )
             wishes.append(
                 OurMedia(kind="video", codecs=codecs, ssrc=video, rtx_ssrc=retransmissions, cname=self._cname)
             )
@@ -150,6 +156,7 @@ class Sending:
             rtx=rtx,
             mid=media.mid,
             mid_extension=media.extensions.get(MID),
+            playout_extension=media.extensions.get(PLAYOUT_DELAY) if media.kind == "video" else None,
         )
         before = self._streams.get(media.kind)
         if before is not None and before.settings == settings:

@@ -46,6 +46,10 @@ class Feed(Protocol):
         """Ticks per second of the units' timestamps."""
 
     @property
+    def profile_level_id(self) -> str:
+        """H.264 only: what the stream's SPS says, in six hexadecimal digits; else empty."""
+
+    @property
     def request_keyframe(self) -> Callable[[], None]:
         """Ask for a keyframe; requests are joined."""
 
