@@ -17,10 +17,10 @@ run: setup ## start the service and a camera, and print the address to open (ARG
 	@exec $(VENV)/sightline demo $(ARGS)
 
 ##@ Test
-test-setup: dev-setup ## what tests need on top: test tools, Node.js 20, npm packages, Chromium
-	@$(VENV)/python scripts/test_tools.py chromium
+test-setup: dev-setup ## what tests need on top: test tools, Node.js 20, npm packages, browsers
+	@$(VENV)/python scripts/test_tools.py browsers
 
-# The same without Chromium, which may need root: enough for `check`, `unit`, `format`.
+# The same without browsers, which may need root: enough for `check`, `unit`, `format`.
 dev-setup:
 	@$(PYTHON) scripts/bootstrap.py test
 	@$(VENV)/python scripts/test_tools.py node

@@ -1,8 +1,9 @@
-"""Bring what only tests need: `test_tools.py [node] [chromium]`.
+"""Bring what only tests need: `test_tools.py [node] [browsers]`.
 
-`node`: Node.js 20 or newer with npm, and the npm packages of tests/. `chromium`: the browser. Run by
+`node`: Node.js 20 or newer with npm, and the npm packages of tests/. `browsers`: Chromium and
+Firefox. Run by
 `.venv/bin/python` after `bootstrap.py test`. What the machine has is used as it is. Otherwise Node.js
-comes as a wheel (requirements/node.lock; Debian 12's own is 18) into .venv, and Chromium from Debian's
+comes as a wheel (requirements/node.lock; Debian 12's own is 18) into .venv, and the browsers from Debian's
 packages as root or through `sudo -n`; where neither is allowed, the one line to type is printed.
 """
 
@@ -18,7 +19,11 @@ import bootstrap
 from bootstrap import ROOT, VENV, SetupFailed, run, run_pip, say
 
 OLDEST_NODE = 20
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# By Debian package: under which names tests find the program.
+BROWSERS = {
+    "chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    "firefox-esr": ("firefox-esr", "firefox"),
+}
 TESTS = ROOT / "tests"
 
 
@@ -30,8 +35,8 @@ def main(tools: list[str]) -> int:
             if "node" in tools:
                 ensure_node()
                 ensure_node_packages()
-            if "chromium" in tools:
-                ensure_chromium()
+            if "browsers" in tools:
+                ensure_browsers()
     except (SetupFailed, OSError) as reason:
         print(f"Test tools are missing: {reason}", file=sys.stderr)
         return 1
@@ -87,8 +92,10 @@ def ensure_node_packages() -> None:
     stamp.write_text(wanted)
 
 
-def ensure_chromium() -> None:
-    if any(shutil.which(name) for name in CHROMIUM_NAMES):
+def ensure_browsers() -> None:
+    """Chromium and Firefox on the path, by apt where they are missing."""
+    missing = [package for package, names in BROWSERS.items() if not any(map(shutil.which, names))]
+    if not missing:
         return
     # /usr/sbin: apt's hooks need it, and a plain user's path may lack it.
     environment = {"DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
@@ -96,13 +103,13 @@ def ensure_chromium() -> None:
     become = become_root()
     if become is None or not shutil.which("apt-get"):
         raise SetupFailed(
-            "the end-to-end tests drive Chromium. To install it, type: "
-            "sudo apt-get update && sudo apt-get install --yes chromium"
+            "the end-to-end tests drive browsers. To install them, type: "
+            f"sudo apt-get update && sudo apt-get install --yes {' '.join(missing)}"
         )
-    say("Installing Chromium with apt-get")
-    complaint = "apt-get could not install chromium."
+    say(f"Installing {' and '.join(missing)} with apt-get")
+    complaint = f"apt-get could not install {' and '.join(missing)}."
     run([*become, *apt, "update"], complaint)
-    run([*become, *apt, "install", "--yes", "--no-install-recommends", "chromium"], complaint)
+    run([*become, *apt, "install", "--yes", "--no-install-recommends", *missing], complaint)
 
 
 def become_root() -> list[str] | None:

@@ -1,4 +1,4 @@
-"""Chromium and Node.js: used when there, installed when allowed, otherwise one line to type."""
+"""Browsers and Node.js: used when there, installed when allowed, otherwise one line to type."""
 
 from pathlib import Path
 
@@ -30,9 +30,10 @@ def program(folder: Path, name: str, body: str = "exit 0") -> None:
     (folder / name).chmod(0o755)
 
 
-def test_a_browser_that_is_there_is_used(path: Path, commands: list[str]) -> None:
+def test_browsers_that_are_there_are_used(path: Path, commands: list[str]) -> None:
     program(path, "google-chrome")
-    test_tools.ensure_chromium()
+    program(path, "firefox")
+    test_tools.ensure_browsers()
     assert commands == []
 
 
@@ -40,8 +41,8 @@ def test_a_user_without_sudo_gets_the_line_to_type(path: Path, monkeypatch: pyte
     program(path, "apt-get")
     program(path, "sudo", "exit 1")  # it would ask for a password
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    with pytest.raises(bootstrap.SetupFailed, match=r"type: sudo apt-get .* install --yes chromium$"):
-        test_tools.ensure_chromium()
+    with pytest.raises(bootstrap.SetupFailed, match=r"type: sudo apt-get .* install --yes chromium firefox-esr$"):
+        test_tools.ensure_browsers()
 
 
 @pytest.mark.parametrize(("user", "become"), [(0, ""), (1000, "sudo -n ")])
@@ -50,8 +51,9 @@ def test_root_or_a_silent_sudo_installs_it(
 ) -> None:
     program(path, "apt-get")
     program(path, "sudo")
+    program(path, "firefox-esr")  # only what is missing is installed
     monkeypatch.setattr("os.geteuid", lambda: user)
-    test_tools.ensure_chromium()
+    test_tools.ensure_browsers()
     assert [command.startswith(f"{become}env DEBIAN_FRONTEND=noninteractive") for command in commands] == [True, True]
     assert commands[-1].endswith("apt-get install --yes --no-install-recommends chromium")
 
