@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from support.media import CONTENDERS, Crowd, Running, available, crowd, master
+from support.media import CONTENDERS, Crowd, Running, add_arguments, available, crowd, master, undisturbed
 from support.processes import be_nice
 from support.report import finish, say, table
 from support.stream import FRAMES, RATE, make
@@ -61,13 +61,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--viewers", type=int, nargs="+", default=[1, 10, 50, 100], help="numbers (1 10 50 100)")
     parser.add_argument("--seconds", type=float, default=15.0, help="length of a measurement (default 15)")
     parser.add_argument("--only", default=",".join(CONTENDERS), help="comma list of masters")
-    parser.add_argument(
-        "--nice",
-        type=int,
-        default=0,
-        metavar="N",
-        help="nice value of all; below 0, as root, where others use the machine",
-    )
+    add_arguments(parser)
     return parser.parse_args()
 
 
@@ -81,9 +75,10 @@ def measure(running: Running, viewers: Crowd, count: int, args: argparse.Namespa
         return None
     time.sleep(SETTLE)
     viewers("mark")
-    before, begun = running.cpu, time.monotonic()
-    time.sleep(args.seconds)
-    after, seconds = running.cpu, time.monotonic() - begun
+    with undisturbed(running, viewers, alone=args.alone):
+        before, begun = running.cpu, time.monotonic()
+        time.sleep(args.seconds)
+        after, seconds = running.cpu, time.monotonic() - begun
     counted = viewers("count")
     numbers = [number for number in viewers("pictures") if number is not None]
     steps = {(later - sooner) % FRAMES for sooner, later in pairwise(numbers)}

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from support.media import crowd, master
+from support.media import add_arguments, crowd, master, undisturbed
 from support.processes import be_nice
 from support.report import finish, say, table
 from support.stream import RATE, make
@@ -42,7 +42,8 @@ def main() -> None:
             watching("mark")
             waited = running.cpu.waiting
             begun = time.monotonic()
-            seen = guests("join", url=running.url, rounds=args.guests)
+            with undisturbed(running, watching, guests, alone=args.alone):
+                seen = guests("join", url=running.url, rounds=args.guests)
             seconds = time.monotonic() - begun
             answers = running.answer_seconds()
             missing = sum(each["missing"] for each in watching("count"))
@@ -88,13 +89,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--viewers", type=int, default=50, help="who watch meanwhile (default 50)")
     parser.add_argument("--guests", type=int, default=200, help="who come and go (default 200)")
-    parser.add_argument(
-        "--nice",
-        type=int,
-        default=0,
-        metavar="N",
-        help="nice value of all; below 0, as root, where others use the machine",
-    )
+    add_arguments(parser)
     return parser.parse_args()
 
 

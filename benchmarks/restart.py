@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from support.media import crowd, master
+from support.media import add_arguments, crowd, master, undisturbed
 from support.processes import be_nice
 from support.report import finish, say
 from support.stream import RATE, make
@@ -38,7 +38,8 @@ def main() -> None:
                 for alive in (True, False):
                     with crowd(folder) as viewer:
                         viewer("add", url=running.url)
-                        rounds = viewer("restart", rounds=args.rounds, kill_old=not alive)
+                        with undisturbed(running, viewer, alone=args.alone):
+                            rounds = viewer("restart", rounds=args.rounds, kill_old=not alive)
                     results.append({"delay": delay, "old path alive": alive, "rounds": rounds})
                     say(describe(results[-1]))
     goals: dict[str, bool] = {}
@@ -73,13 +74,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=5, help="restarts of each kind (default 5)")
     parser.add_argument("--delays", type=float, nargs="+", default=[0.0, 0.1], help="seconds one way (0 0.1)")
-    parser.add_argument(
-        "--nice",
-        type=int,
-        default=0,
-        metavar="N",
-        help="nice value of all; below 0, as root, where others use the machine",
-    )
+    add_arguments(parser)
     return parser.parse_args()
 
 

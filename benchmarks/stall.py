@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from support.media import crowd, master
+from support.media import add_arguments, crowd, master, undisturbed
 from support.processes import be_nice
 from support.report import finish, say, table
 from support.stream import make
@@ -37,9 +37,10 @@ def main() -> None:
             viewers("add", url=running.url, count=args.viewers)
             time.sleep(3)
             viewers("mark")
-            waiting, begun, since = running.cpu.waiting, time.monotonic(), time.perf_counter()
-            time.sleep(args.seconds)
-            seconds, until = time.monotonic() - begun, time.perf_counter()
+            with undisturbed(running, viewers, alone=args.alone):
+                waiting, begun, since = running.cpu.waiting, time.monotonic(), time.perf_counter()
+                time.sleep(args.seconds)
+                seconds, until = time.monotonic() - begun, time.perf_counter()
             waited = (running.cpu.waiting - waiting) / seconds
             missing = sum(each["missing"] for each in viewers("count"))
         frames = [each for each in json.loads(stalls.read_text()) if since <= each["at"] < until]
@@ -70,13 +71,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--viewers", type=int, default=100, help="how many watch (default 100)")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of the measurement (default 20)")
-    parser.add_argument(
-        "--nice",
-        type=int,
-        default=0,
-        metavar="N",
-        help="nice value of all; below 0, as root, where others use the machine",
-    )
+    add_arguments(parser)
     return parser.parse_args()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -15,7 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.processes import FOLDER, CpuSeconds, cores, cpu_seconds, free_port, plain_environment, resident_bytes
+from support.processes import (
+    FOLDER,
+    CpuSeconds,
+    cores,
+    cores_taken,
+    cpu_seconds,
+    free_port,
+    plain_environment,
+    resident_bytes,
+)
 
 DEBIAN_PYTHON = "/usr/bin/python3"
 CONTENDERS = ("sightline", "aiortc", "webrtcbin")
@@ -32,6 +42,8 @@ class Running:
     """Where offers are posted."""
     hub: int = 0
     """The port of Sightline's hub."""
+    helpers: tuple[int, ...] = ()
+    """Processes that it cannot do without."""
 
     @property
     def cpu(self) -> CpuSeconds:
@@ -93,14 +105,14 @@ def master(
     with contextlib.ExitStack() as stack:
         if name == "sightline":
             hub = [sys.executable, "-m", "support.hub", str(port), str(delay)]
-            stack.enter_context(spawned(hub, core=there, folder=folder, name="hub"))
+            helper = stack.enter_context(spawned(hub, core=there, folder=folder, name="hub"))
             wait_until(lambda: status(f"http://127.0.0.1:{port}/ready") is not None, "the hub")
             command = [sys.executable, "-m", "support.sightline_master", str(port), units]
             process = stack.enter_context(
                 spawned([*command, *([str(stalls)] if stalls else [])], core=here, folder=folder, name=name)
             )
             wait_until(lambda: status(f"http://127.0.0.1:{port}/ready") == 200, "Sightline's master", process)
-            yield Running(name, process, url, hub=port)
+            yield Running(name, process, url, hub=port, helpers=(helper.pid,))
             return
         program = str(FOLDER / "rivals" / f"{name}_master.py")
         python = DEBIAN_PYTHON if name == "webrtcbin" else sys.executable
@@ -115,6 +127,11 @@ class Crowd:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
 
     def __call__(self, do: str, **arguments: Any) -> Any:
         """One command, and its result."""
@@ -137,6 +154,21 @@ def crowd(folder: Path) -> Iterator[Crowd]:
     command = [sys.executable, "-m", "support.viewers"]
     with spawned(command, core=cores()[1], folder=folder, name="viewers", pipes=True) as process:
         yield Crowd(process)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the benchmarks of media have in common."""
+    parser.add_argument("--nice", type=int, default=0, metavar="N", help="nice value of all; below 0 needs root")
+    parser.add_argument(
+        "--alone", action="store_true", help="as root, on a busy machine: masters and viewers before everybody else"
+    )
+
+
+def undisturbed(running: Running, *crowds: Crowd, alone: bool) -> contextlib.AbstractContextManager[None]:
+    """While the block runs, with ``alone``, master and viewers have their cores before everybody else."""
+    if not alone:
+        return contextlib.nullcontext()
+    return cores_taken((running.process.pid, *running.helpers, *(crowd.pid for crowd in crowds)))
 
 
 def available(name: str) -> str | None:
