@@ -104,6 +104,7 @@ class EnginePeer:
         self._malformed = 0
         self._freed = False
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- how it is
@@ -346,12 +347,14 @@ class EnginePeer:
         times = [time for time in (self._machine.next_deadline(), self._transport.next_timeout()) if time is not None]
         due = min(times, default=None)
         if self._timer is not None:
-            if due is not None and self._timer.when() <= due:
+            # A timer of uvloop's that is due at once cannot say when: the time is kept beside it.
+            if due is not None and self._timer_due <= due:
                 return  # it comes early, finds nothing to do, and arranges the next one
             self._timer.cancel()
             self._timer = None
         if due is not None:
             self._timer = asyncio.get_running_loop().call_at(due, self._awake)
+            self._timer_due = due
 
     def _apply(self, transition: Transition | None) -> None:
         """Follow a change of state: start or stop sending, let go of what is no longer held, tell."""
