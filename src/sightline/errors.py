@@ -29,7 +29,9 @@
     │   ├── SourceNotFound
     │   └── UnsupportedMedia
     └── PeerError                       a peer connection that cannot be made
-        └── InvalidSdp
+        ├── InvalidSdp
+        ├── MalformedRtcp               rtc/rtp/rtcp.py
+        └── TurnError                   and its subclasses: rtc/ice/turn_messages.py
 
 Each class has a stable ``id`` (also its anchor in the documentation). A message for a person says
 what happened, what it means and what to do next. Data stands in attributes, not only in the text.
