@@ -28,10 +28,8 @@
     ├── MediaError                      a source, clip or encoder that cannot be used
     │   ├── SourceNotFound
     │   └── UnsupportedMedia
-    └── PeerError                       a peer connection that cannot be made
-        ├── InvalidSdp
-        ├── MalformedRtcp               rtc/rtp/rtcp.py
-        └── TurnError                   and its subclasses: rtc/ice/turn_messages.py
+    └── PeerError                       a peer connection that cannot be made; more of them in rtc/
+        └── InvalidSdp
 
 Each class has a stable ``id`` (also its anchor in the documentation). A message for a person says
 what happened, what it means and what to do next. Data stands in attributes, not only in the text.
