@@ -10,7 +10,7 @@ globalThis.plainViewer = (() => {
   async function open({ channel, url, clientId, token, audio = false, data, codec, ...configuration }) {
     const { SignalingClient, sessionFromService } = await import("/sdk/index.js");
     const session = url ? { url, iceServers: [], clientId } : await sessionFromService({ channel, token, clientId })();
-    const notes = { frames: [], states: [], iceStates: [], candidates: [], localCandidates: [], answers: [], messages: [] };
+    const notes = { frames: [], states: [], iceStates: [], candidates: [], localCandidates: [], answers: [], offers: [], messages: [] };
     const video = Object.assign(document.createElement("video"), { autoplay: true, muted: true, playsInline: true });
     document.body.replaceChildren(video);
     const connection = new RTCPeerConnection({ iceServers: session.iceServers, ...configuration });
@@ -45,6 +45,17 @@ globalThis.plainViewer = (() => {
     client.on("sdpAnswer", async ({ description }) => {
       notes.answers.push([performance.now(), description.sdp]);
       await connection.setRemoteDescription(description);
+      answered = true;
+      early.splice(0).forEach(add);
+    });
+
+    // A master may ask too: for a new path (an ICE restart), for more or fewer streams.
+    client.on("sdpOffer", async ({ description }) => {
+      notes.offers.push([performance.now(), description.sdp]);
+      answered = false;
+      await connection.setRemoteDescription(description);
+      await connection.setLocalDescription(await connection.createAnswer());
+      client.sendSdpAnswer(connection.localDescription);
       answered = true;
       early.splice(0).forEach(add);
     });
