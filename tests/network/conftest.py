@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from tests.harness.browser import Chromium
 from tests.harness.fixtures import clip, report_logs
 from tests.harness.kvs import Kvs, unique_name
-from tests.harness.network import GOOD, Host, Interface, Lab
+from tests.harness.network import GOOD, Host, Lab, LabUnavailable
 from tests.harness.network.browser import chromium_on
 from tests.harness.network.lab import Relayed
 from tests.harness.plain_viewer import PlainViewer
@@ -102,7 +102,10 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[World]:
     """One for a module."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        made = World(tmp_path_factory.mktemp("world"), clip, monkeypatch)
+        try:
+            made = World(tmp_path_factory.mktemp("world"), clip, monkeypatch)
+        except LabUnavailable as error:
+            pytest.skip(str(error))
         try:
             yield made
         finally:
@@ -148,13 +151,3 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report: pytest.TestReport = yield  # type: ignore[assignment]
     report_logs(report)
     return report  # type: ignore[return-value]
-
-
-@contextmanager
-def unplugged(interface: Interface) -> Iterator[None]:
-    """With its plug pulled."""
-    interface.switch(on=False)
-    try:
-        yield
-    finally:
-        interface.switch(on=True)

@@ -5,7 +5,7 @@ A test makes a `Lab`, hosts in it, and interfaces on each host. All packets betw
 lab: nothing in it can reach the real network, and nothing outside can reach it but through `Lab.relay`.
 """
 
-from tests.harness.network.lab import Host, Interface, Lab
+from tests.harness.network.lab import Host, Interface, Lab, LabUnavailable
 from tests.harness.network.line import GOOD, Line
 
-__all__ = ["GOOD", "Host", "Interface", "Lab", "Line"]
+__all__ = ["GOOD", "Host", "Interface", "Lab", "LabUnavailable", "Line"]

@@ -21,7 +21,10 @@ class LabUnavailable(Exception):
 
 
 class Lab:
-    """A private network; it ends with the block, and with it everything that runs in it should have ended."""
+    """A private network; it ends with the block, and with it everything that runs in it should have ended.
+
+    Raises LabUnavailable where the kernel does not let this user make namespaces.
+    """
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -38,6 +41,7 @@ class Lab:
                 cwd=CHECKOUT,
             )
         self._networks = 0
+        self.ask("nothing")
 
     @property
     def pid(self) -> int:
@@ -78,7 +82,8 @@ class Lab:
         except OSError:
             reply = b""
         if not reply:
-            raise LabUnavailable(f"the forwarder ended:\n{self._log.read_text(errors='replace')}")
+            said = self._log.read_text(errors="replace")
+            raise LabUnavailable(f"no network namespaces here: {said.strip().rpartition(chr(10))[2]}")
         answer = json.loads(reply)
         if "error" in answer:
             raise OSError(answer["error"])
