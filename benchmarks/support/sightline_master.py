@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import signal
 import sys
@@ -136,6 +137,14 @@ async def run(port: str, stream: str, stalls: str | None) -> None:
         await asyncio.to_thread(Path(stalls).write_text, json.dumps(watch.per_frame()))
 
 
+def quiet_collector() -> None:
+    """As the command `sightline master` does: what is there stays, and need not be looked at again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 if __name__ == "__main__":
+    quiet_collector()
     with contextlib.suppress(asyncio.CancelledError):
         uvloop.run(run(sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None))
