@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How long a frame holds up the master's event loop while a hundred viewers watch.
 
-A timer of half a millisecond runs in the master's loop; by how much it comes late at most, from one frame to the next,
+A timer of one millisecond runs in the master's loop; by how much it comes late at most, from one frame to the next,
 is how long something else would have had to wait: an answer, a key, another camera.
 """
 
