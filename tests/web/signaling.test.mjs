@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { SignalingClient, decodePayload, encodePayload } from '../../src/sightline/web/sdk/signaling.js';
 import { fakeWebSocket } from './fakes.mjs';
 
-const EVENTS = ['open', 'sdpOffer', 'sdpAnswer', 'iceCandidate', 'statusResponse', 'goAway', 'reconnectIceServer', 'close', 'error'];
+const EVENTS = ['open', 'sdpOffer', 'sdpAnswer', 'iceCandidate', 'statusResponse', 'goAway', 'reconnectIceServer',
+  'notice', 'master', 'extra', 'close', 'error'];
 
 function connected() {
   const WebSocket = fakeWebSocket();
@@ -67,11 +68,25 @@ test('tells GO_AWAY, RECONNECT_ICE_SERVER and STATUS_RESPONSE, which have no pay
   ]);
 });
 
+test('tells what only a Sightline says', () => {
+  const { socket, seen } = connected();
+  socket.deliver('sightline/notice', { reason: 'camera-offline', message: 'The camera is off.' });
+  socket.deliver('sightline/master', { present: true, ours: true });
+  socket.deliver('sightline/viewer', { open: true, extras: false }, { senderClientId: 'viewer-1' });
+  assert.deepEqual(seen, [
+    ['notice', { reason: 'camera-offline', message: 'The camera is off.' }],
+    ['master', { present: true, ours: true }],
+    ['extra', { type: 'sightline/viewer', payload: { open: true, extras: false }, sender: 'viewer-1' }],
+  ]);
+});
+
 for (const junk of [
   '', 'null', '[]', '7', '"text"', '{', '{}', '{"messageType":7}', '{"messageType":"UNKNOWN"}',
   '{"messageType":"SDP_ANSWER"}', '{"messageType":"SDP_ANSWER","messagePayload":null}',
   '{"messageType":"SDP_ANSWER","messagePayload":"%%%"}', '{"messageType":"SDP_ANSWER","messagePayload":"bnVsbA=="}',
   '{"messageType":"SDP_ANSWER","messagePayload":"e30="}', '{"messageType":"ICE_CANDIDATE","messagePayload":"bnVsbA=="}',
+  '{"messageType":"sightline/notice"}', '{"messageType":"sightline/notice","messagePayload":"e30="}',
+  '{"messageType":"sightline/master","messagePayload":"e30="}', '{"messageType":"sightline/other"}',
   '{"messageType":"STATUS_RESPONSE"}', '{"messageType":"STATUS_RESPONSE","statusResponse":"x"}',
   new ArrayBuffer(4), undefined,
 ]) {
@@ -103,17 +118,22 @@ test('tells how the socket ended', () => {
   assert.equal(client.isOpen, false);
 });
 
-test('says goodbye where it is understood, and nowhere else', () => {
+test('says goodbye and asks for the camera where it is understood, and nowhere else', () => {
   const { client, socket } = connected();
-  assert.equal(client.sendFarewell(), false);
+  assert.deepEqual([client.hasExtras, client.sendFarewell(), client.sendAsk()], [false, false, false]);
   assert.deepEqual(socket.sent, []);
   const WebSocket = fakeWebSocket();
   const ours = new SignalingClient({ url: 'wss://host/viewer?X-Amz-Signature=1&X-Sightline-Extras=1', WebSocket });
   assert.equal(ours.sendFarewell(), false);
   ours.open();
   WebSocket.all[0].accept();
-  assert.equal(ours.sendFarewell(), true);
-  assert.deepEqual(WebSocket.all[0].sent, [{ action: 'sightline/farewell', messagePayload: btoa('{}') }]);
+  assert.deepEqual([ours.hasExtras, ours.sendFarewell(), ours.sendAsk()], [true, true, true]);
+  assert.equal(ours.sendExtra('sightline/notice', { reason: 'viewer-limit' }, { recipient: 'viewer-1' }), true);
+  assert.deepEqual(WebSocket.all[0].sent, [
+    { action: 'sightline/farewell', messagePayload: btoa('{}') },
+    { action: 'sightline/ask', messagePayload: btoa('{}') },
+    { action: 'sightline/notice', messagePayload: btoa('{"reason":"viewer-limit"}'), recipientClientId: 'viewer-1' },
+  ]);
 });
 
 test('close() is quiet and repeatable, and late frames are nobody’s business', () => {

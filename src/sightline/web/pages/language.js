@@ -1,6 +1,21 @@
 import { MESSAGES } from './messages.js';
 
-/** @typedef {'en' | 'ko'} Language */
+/**
+ * @typedef {'en' | 'ko'} Language
+ * @typedef {Readonly<Record<string, Record<Language, string>>>} Messages  texts by id
+ */
+
+/** @type {Messages[]} */
+const tables = [MESSAGES];
+
+/**
+ * Adds the texts of a part that not every page has: such a part brings its own table.
+ *
+ * @param {Messages} table
+ */
+export function addMessages(table) {
+  if (!tables.includes(table)) tables.push(table);
+}
 
 /**
  * The first language of the person that the pages speak; English when there is none.
@@ -27,14 +42,19 @@ export const language = chooseLanguage(globalThis.navigator?.languages ?? []);
  * @param {Language} [inLanguage]
  */
 export function text(id, values = {}, inLanguage = language) {
-  const message = MESSAGES[id];
+  const message = find(id);
   if (!message) throw new Error(`no message ${id}`);
   return message[inLanguage].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
 }
 
 /** @param {string} id */
 export function hasText(id) {
-  return Object.hasOwn(MESSAGES, id);
+  return find(id) !== undefined;
+}
+
+/** @param {string} id */
+function find(id) {
+  return tables.find((table) => Object.hasOwn(table, id))?.[id];
 }
 
 /**

@@ -4,7 +4,8 @@ const EXTRAS = /[?&]X-Sightline-Extras=1(&|$)/;
 
 /**
  * The KVS signaling socket (KVS.md §5) for either role, without the page: frames in, typed events out.
- * A presigned URL decides the channel, the role and the client id.
+ * A presigned URL decides the channel, the role and the client id, and whether the other side is a Sightline that says
+ * more than KVS does (`docs/topics/viewers.md`, "What our signaling says beyond KVS").
  *
  * @typedef {object} SignalingEvents
  * @property {null} open
@@ -14,8 +15,16 @@ const EXTRAS = /[?&]X-Sightline-Extras=1(&|$)/;
  * @property {StatusResponse} statusResponse
  * @property {null} goAway
  * @property {null} reconnectIceServer
+ * @property {{reason: string, message: string}} notice     why there is no answer (`sightline/notice`)
+ * @property {{present: boolean, ours: boolean}} master      is the camera there, and is it a Sightline's
+ * @property {Extra} extra                                   any other message beyond KVS
  * @property {{code: number, reason: string, wasOpen: boolean}} close
  * @property {null} error
+ *
+ * @typedef {object} Extra
+ * @property {string} type                                   for instance `sightline/viewer`
+ * @property {Record<string, unknown>} payload
+ * @property {string | null} sender
  *
  * @typedef {object} StatusResponse
  * @property {string} correlationId
@@ -48,6 +57,11 @@ export class SignalingClient extends Emitter {
 
   get isOpen() {
     return this.#socket?.readyState === 1;
+  }
+
+  /** Whether the presigned URL asks for what only a Sightline says. */
+  get hasExtras() {
+    return asksForExtras(this.#url);
   }
 
   /** Opens the socket; `open` or `close` follows. Throws on an unusable URL. */
@@ -84,11 +98,26 @@ export class SignalingClient extends Emitter {
   }
 
   /**
-   * A viewer leaves for good, so that the camera frees its place at once instead of waiting for silence. Only a
-   * Sightline knows this message: the URL shows whether it is one.
+   * A viewer leaves for good, so that the camera frees its place at once instead of waiting for silence.
    */
   sendFarewell() {
-    return EXTRAS.test(this.#url) && this.#send('sightline/farewell', {});
+    return this.sendExtra('sightline/farewell');
+  }
+
+  /** Is the camera there? `master` answers at once, which also proves that this socket lives. */
+  sendAsk() {
+    return this.sendExtra('sightline/ask');
+  }
+
+  /**
+   * A message that only a Sightline knows: to all others nothing is sent.
+   *
+   * @param {string} action
+   * @param {object} [payload]
+   * @param {Addressing} [addressing]
+   */
+  sendExtra(action, payload = {}, addressing) {
+    return this.hasExtras && this.#send(action, payload, addressing);
   }
 
   /** Closes the socket without a further event; safe to call at any time, and again. */
@@ -144,8 +173,27 @@ export class SignalingClient extends Emitter {
       case 'RECONNECT_ICE_SERVER':
         this.emit('reconnectIceServer', null);
         return;
+      case 'sightline/notice':
+        if (typeof payload?.reason !== 'string') return;
+        this.emit('notice', { reason: payload.reason, message: String(payload.message ?? '') });
+        return;
+      case 'sightline/master':
+        if (typeof payload?.present !== 'boolean') return;
+        this.emit('master', { present: payload.present, ours: payload.ours === true });
+        return;
+      default:
+        if (message.type.startsWith('sightline/') && payload) this.emit('extra', { type: message.type, payload, sender });
     }
   }
+}
+
+/**
+ * Whether a presigned URL asks for what only a Sightline says.
+ *
+ * @param {string} url
+ */
+export function asksForExtras(url) {
+  return EXTRAS.test(url);
 }
 
 /**
