@@ -120,6 +120,17 @@ export class SignalingClient extends Emitter {
     return this.hasExtras && this.#send(action, payload, addressing);
   }
 
+  /**
+   * A master's report of its viewers: too large for a payload, so its members stand in the frame itself.
+   *
+   * @param {{viewers: object[], total: number}} report
+   */
+  sendPresence(report) {
+    if (!this.#socket || !this.isOpen || !this.hasExtras) return false;
+    this.#socket.send(JSON.stringify({ action: 'sightline/presence', ...report }));
+    return true;
+  }
+
   /** Closes the socket without a further event; safe to call at any time, and again. */
   close() {
     const socket = this.#socket;
