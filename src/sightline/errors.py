@@ -30,6 +30,7 @@
     │   └── UnsupportedMedia
     └── PeerError                       a peer connection that cannot be made; more of them in rtc/
         └── InvalidSdp
+            └── NoCommonCodec       the viewer can decode nothing that the camera sends
 
 Each class has a stable ``id`` (also its anchor in the documentation). A message for a person says
 what happened, what it means and what to do next. Data stands in attributes, not only in the text.
@@ -38,6 +39,8 @@ what happened, what it means and what to do next. Data stands in attributes, not
 from __future__ import annotations
 
 from typing import ClassVar
+
+from .reasons import Reason
 
 __all__ = [
     "AccessDenied",
@@ -54,6 +57,7 @@ __all__ = [
     "LinkError",
     "MalformedMessage",
     "MediaError",
+    "NoCommonCodec",
     "NoDataRetention",
     "NotAuthorized",
     "PeerError",
@@ -118,11 +122,19 @@ class InvalidClientId(WireError):
 
 
 class KvsError(SightlineError):
-    """An error that the KVS API names: ``kvs_name`` and ``http_status`` go on the wire (KVS.md §2.4)."""
+    """An error that the KVS API names: ``kvs_name`` and ``http_status`` go on the wire (KVS.md §2.4).
+
+    ``reason`` is what viewers of ours are told instead, and decides the close code of a socket.
+    """
 
     id = "kvs"
     kvs_name: ClassVar[str] = "InternalFailure"
     http_status: ClassVar[int] = 500
+    usual_reason: ClassVar[Reason] = Reason.BAD_REQUEST
+
+    def __init__(self, message: str, *, reason: Reason | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or self.usual_reason
 
 
 class InvalidArgument(KvsError):
@@ -139,6 +151,7 @@ class ClientLimitExceeded(KvsError):
     id = "kvs/client-limit"
     kvs_name = "ClientLimitExceededException"
     http_status = 400
+    usual_reason = Reason.TOO_MANY_REQUESTS
 
 
 class AccountChannelLimitExceeded(KvsError):
@@ -187,6 +200,7 @@ class ResourceNotFound(KvsError):
     id = "kvs/not-found"
     kvs_name = "ResourceNotFoundException"
     http_status = 404
+    usual_reason = Reason.UNKNOWN_CHANNEL
 
 
 class AccessDenied(KvsError):
@@ -195,6 +209,7 @@ class AccessDenied(KvsError):
     id = "kvs/access-denied"
     kvs_name = "AccessDeniedException"
     http_status = 401
+    usual_reason = Reason.NOT_ALLOWED
 
 
 class NotAuthorized(KvsError):
@@ -203,6 +218,7 @@ class NotAuthorized(KvsError):
     id = "kvs/not-authorized"
     kvs_name = "NotAuthorizedException"
     http_status = 401
+    usual_reason = Reason.NOT_ALLOWED
 
 
 class SignatureRejected(KvsError):
@@ -214,18 +230,19 @@ class SignatureRejected(KvsError):
     id = "kvs/signature"
     kvs_name = "InvalidSignatureException"
     http_status = 403
+    usual_reason = Reason.WRONG_KEY
 
-    def __init__(self, message: str, *, code: str = "InvalidSignatureException") -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, code: str = "InvalidSignatureException", reason: Reason | None = None) -> None:
+        super().__init__(message, reason=reason)
         self.code = code
 
 
 class LinkError(SightlineError):
-    """A page's link token is missing or was not accepted. ``reason`` is the id that pages know."""
+    """A page's link token is missing or was not accepted, or its session cannot be; ``reason`` says why."""
 
     id = "link"
 
-    def __init__(self, reason: str, message: str, *, http_status: int = 401) -> None:
+    def __init__(self, reason: Reason, message: str, *, http_status: int = 401) -> None:
         super().__init__(message)
         self.reason = reason
         self.http_status = http_status
@@ -282,3 +299,9 @@ class InvalidSdp(PeerError):
     """The session description cannot be read or offers nothing that can be answered."""
 
     id = "peer/invalid-sdp"
+
+
+class NoCommonCodec(InvalidSdp):
+    """The description is right, and the peer can decode nothing that is sent."""
+
+    id = "peer/no-common-codec"

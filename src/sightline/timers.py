@@ -17,6 +17,8 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
     """Silence after which the service pings a socket: below every NAT timeout seen (DESIGN.md)."""
     dead: float = 40.0
     """Silence after which a socket is given up: two pings."""
+    asked: float = 2.0
+    """How long a master has to reply when a waiting viewer asks for it (DESIGN.md); then its socket is given up."""
     idle: float = 0.0
     """Close a socket without traffic; 0 is never. KVS has 600 (KVS.md §5.6), the most frequent complaint."""
     lifetime: float = 0.0

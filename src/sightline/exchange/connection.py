@@ -23,6 +23,7 @@ class Connection:
 
     __slots__ = (
         "access_key_id",
+        "asked_until",
         "channel_arn",
         "check_due",
         "client_id",
@@ -68,6 +69,8 @@ class Connection:
         self.muted_until = 0.0
         self.held_until = 0.0
         """Until then what waits for it is held back, because it is likely to be stale; 0 when nothing is."""
+        self.asked_until = 0.0
+        """By then it must give a sign of life, because somebody asked for it; 0 when nobody did."""
         self.closed = False
         self.check_due = 0.0
         self.tokens = -1.0

@@ -14,19 +14,21 @@ from itertools import count
 import msgspec
 
 from ..errors import ClientLimitExceeded, InvalidArgument, KvsError, MalformedMessage
+from ..reasons import Reason
 from ..timers import DEFAULT_TIMERS, Timers
 from ..wire.close_codes import CloseCode
-from ..wire.extras import Extra, SocketState, viewer_socket_payload
+from ..wire.extras import Extra
 from ..wire.ids import is_name
 from ..wire.messages import ClientMessage, MessageType, Status, encode_go_away, encode_relayed, encode_status
 from ..wire.payload import MAX_PAYLOAD, normalise_payload
+from .channel import MASTER, Channel, dismissed, told
 from .connection import Close, Connection, Drop, Muted, Output, Ping, Role, Send
 from .pending import PendingMessage, PendingQueue
 
 __all__ = ["Exchange", "ExchangeLimits", "ExchangeStats"]
 
-_MASTER = ""
-"""The id under which a channel's master stands; a viewer's is never empty."""
+_ASK = Extra.ASK.value
+_ANOTHER_MASTER = "Another camera has taken this channel over. Run one for each channel, and stop one of the two."
 _OFFER = MessageType.SDP_OFFER.value
 _ACTIONS = frozenset((MessageType.SDP_OFFER.value, MessageType.SDP_ANSWER.value, MessageType.ICE_CANDIDATE.value))
 _EXTRA_ACTION = {Role.MASTER: Extra.NOTICE.value, Role.VIEWER: Extra.FAREWELL.value}
@@ -58,26 +60,6 @@ class ExchangeStats(msgspec.Struct):
     dead: int = 0
 
 
-class _Channel:
-    """The connected clients of one channel, by client id, the master under ``_MASTER``."""
-
-    __slots__ = ("arn", "evictions", "members", "muted", "pending", "ttl")
-
-    def __init__(self, arn: str, ttl: float) -> None:
-        self.arn = arn
-        self.ttl = ttl
-        self.members: dict[str, Connection] = {}
-        self.muted: dict[str, list[Connection]] = {}
-        self.pending: dict[str, PendingQueue] = {}
-        self.evictions: dict[str, deque[float]] = {}
-
-    def viewers(self) -> int:
-        return len(self.members) - (_MASTER in self.members)
-
-    def is_empty(self) -> bool:
-        return not (self.members or self.muted or self.pending)
-
-
 class Exchange:
     """The signaling of all channels of a service."""
 
@@ -85,8 +67,8 @@ class Exchange:
         self.limits = limits or ExchangeLimits()
         self.timers = timers
         self.stats = ExchangeStats()
-        self._channels: dict[str, _Channel] = {}
-        self._due: list[tuple[float, int, Connection | _Channel]] = []
+        self._channels: dict[str, Channel] = {}
+        self._due: list[tuple[float, int, Connection | Channel]] = []
         self._order = count()
         self._connections = 0
 
@@ -99,13 +81,11 @@ class Exchange:
     def connections(self) -> Iterator[Connection]:
         """All open sockets."""
         for channel in self._channels.values():
-            yield from channel.members.values()
-            for losers in channel.muted.values():
-                yield from losers
+            yield from channel.all_connections()
 
     def count(self, role: Role) -> int:
         """How many clients of that role are connected and heard."""
-        masters = sum(_MASTER in channel.members for channel in self._channels.values())
+        masters = sum(MASTER in channel.members for channel in self._channels.values())
         if role is Role.MASTER:
             return masters
         return sum(len(channel.members) for channel in self._channels.values()) - masters
@@ -113,12 +93,12 @@ class Exchange:
     def has_master(self, channel_arn: str) -> bool:
         """Whether the channel's master is connected now."""
         channel = self._channels.get(channel_arn)
-        return channel is not None and _MASTER in channel.members
+        return channel is not None and MASTER in channel.members
 
     def master(self, channel_arn: str) -> Connection | None:
         """The channel's master, if it is connected now."""
         channel = self._channels.get(channel_arn)
-        return channel.members.get(_MASTER) if channel is not None else None
+        return channel.members.get(MASTER) if channel is not None else None
 
     def check_admission(self, channel_arn: str, role: Role, client_id: str) -> None:
         """Raise ClientLimitExceeded when the channel is full. A viewer that replaces itself always fits."""
@@ -128,7 +108,8 @@ class Exchange:
         if channel.viewers() >= self.limits.max_viewers:
             raise ClientLimitExceeded(
                 f"The channel has {channel.viewers()} viewers, as many as it may have. "
-                "Try again when one has left, or raise max_viewers."
+                "Try again when one has left, or raise max_viewers.",
+                reason=Reason.VIEWER_LIMIT,
             )
 
     def next_deadline(self) -> float | None:
@@ -142,7 +123,7 @@ class Exchange:
         self.check_admission(connection.channel_arn, connection.role, connection.client_id)
         channel = self._channels.get(connection.channel_arn)
         if channel is None:
-            channel = self._channels[connection.channel_arn] = _Channel(connection.channel_arn, ttl)
+            channel = self._channels[connection.channel_arn] = Channel(connection.channel_arn, ttl)
         channel.ttl = ttl
         key = connection.client_id
         outputs: list[Output] = []
@@ -150,24 +131,31 @@ class Exchange:
             outputs += self._evict(channel, key, loser, now)
         channel.members[key] = connection
         self._connections += 1
-        outputs += _sockets_told(channel, connection)
+        outputs += channel.sockets_told(connection)
+        if connection.role is Role.MASTER:
+            outputs += channel.master_told_to_all()
+        else:
+            outputs += channel.master_told(connection)
         if (queue := channel.pending.get(key)) is not None:
             outputs += self._welcome(channel, connection, queue, now)
         self._schedule_check(connection)
         return outputs
 
-    def _welcome(self, channel: _Channel, connection: Connection, queue: PendingQueue, now: float) -> list[Output]:
+    def _welcome(self, channel: Channel, connection: Connection, queue: PendingQueue, now: float) -> list[Output]:
         """What waited for the client of a new socket, but for a moment not what is likely to be stale.
 
         An answer that waits for a viewer is to an offer of an older socket of his, and an offer of a viewer that has
-        left is likely to be followed by a newer one: a viewer that retries offers anew at once.
+        left is likely to be followed by a newer one: a viewer that retries offers anew at once. So do those that have
+        just been told that the master came; two offers would be two sessions at a master that is not ours.
         """
         self.stats.expired += queue.expire(now)
         stale: Set[str] = frozenset()
         if not self.timers.stale_hold:
             pass
         elif connection.role is Role.MASTER:
-            stale = queue.senders_of(MessageType.SDP_OFFER.value) - channel.members.keys()
+            members = channel.members
+            offering = queue.senders_of(MessageType.SDP_OFFER.value)
+            stale = {key for key in offering if key not in members or members[key].extras}
         else:
             stale = queue.senders_of(MessageType.SDP_ANSWER.value)
         outputs = self._relayed(connection, queue.take(now, but_of=stale))
@@ -197,10 +185,14 @@ class Exchange:
         channel = self._channels[connection.channel_arn]
         key = connection.client_id
         outputs: list[Output] = []
+        channel.askers.discard(connection)
         if channel.members.get(key) is connection:
             del channel.members[key]
-            if connection.role is Role.VIEWER:
-                outputs += _socket_told(channel, connection, SocketState(open=False))
+            if connection.role is Role.MASTER:
+                channel.askers.clear()
+                outputs += channel.master_told_to_all()
+            else:
+                outputs += channel.socket_told(connection, is_open=False)
                 if connection.extras:
                     self._withdraw(channel, connection.client_id)
             if losers := channel.muted.get(key):
@@ -215,16 +207,16 @@ class Exchange:
         self._forget_if_empty(channel)
         return outputs
 
-    def _withdraw(self, channel: _Channel, client_id: str) -> None:
+    def _withdraw(self, channel: Channel, client_id: str) -> None:
         """Our own viewers offer anew when they come back: an old offer would cost the master a session for nobody,
         and its answer would meet the viewer's next offer. Others keep KVS's semantics: what waits, waits for its TTL.
         """
-        if (queue := channel.pending.get(_MASTER)) is not None:
+        if (queue := channel.pending.get(MASTER)) is not None:
             queue.withdraw(client_id)
             if not queue:
-                del channel.pending[_MASTER]
+                del channel.pending[MASTER]
 
-    def _evict(self, channel: _Channel, key: str, loser: Connection, now: float) -> list[Output]:
+    def _evict(self, channel: Channel, key: str, loser: Connection, now: float) -> list[Output]:
         self.stats.evicted += 1
         recent = channel.evictions.setdefault(key, deque())
         while recent and recent[0] <= now - self.timers.eviction_window:
@@ -234,16 +226,21 @@ class Exchange:
         losers = channel.muted.setdefault(key, [])
         losers.append(loser)
         loser.muted_until = now + self.timers.mute
+        outputs = told(loser, Reason.CLIENT_ID_IN_USE, _ANOTHER_MASTER if loser.role is Role.MASTER else "")
+        if loser.role is Role.MASTER:
+            # Gone and here again, at once: what the one before was told, the new one does not know.
+            channel.askers.clear()
+            outputs += channel.master_told_to_all()
         if len(recent) < 3:
-            return [Close(loser, CloseCode.REPLACED, "a newer connection of this id took over")]
+            return [*outputs, Close(loser, CloseCode.REPLACED, "a newer connection of this id took over")]
         self.stats.muted += 1
         self._schedule_check(loser)
-        outputs: list[Output] = [Muted(loser, self.timers.mute)]
+        outputs.append(Muted(loser, self.timers.mute))
         if len(losers) > self.limits.muted_per_id:
             outputs.append(Close(losers[0], CloseCode.REPLACED, "too many connections of this id"))
         return outputs
 
-    def _forget_if_empty(self, channel: _Channel) -> None:
+    def _forget_if_empty(self, channel: Channel) -> None:
         if channel.is_empty():
             self._channels.pop(channel.arn, None)
 
@@ -254,13 +251,19 @@ class Exchange:
         if sender.closed:
             return []
         sender.last_seen = sender.last_active = now
+        sender.asked_until = 0.0
         channel = self._channels[sender.channel_arn]
         try:
             self._take_token(sender, channel, now)
             if sender.muted_until:
-                raise InvalidArgument("Another connection of this client id has taken over; this one is not heard.")
+                raise InvalidArgument(
+                    "Another connection of this client id has taken over; this one is not heard.",
+                    reason=Reason.CLIENT_ID_IN_USE,
+                )
             is_extra = sender.extras and message.action == _EXTRA_ACTION[sender.role]
             if message.action not in _ACTIONS and not is_extra:
+                if message.action == _ASK and sender.extras and sender.client_id:
+                    return self._asked(channel, sender, now)
                 raise InvalidArgument(
                     f"The action {message.action[:40]!r} is not one of {', '.join(sorted(_ACTIONS))}."
                 )
@@ -275,7 +278,7 @@ class Exchange:
                 raise InvalidArgument("correlationId must have 1 to 256 characters of A-Z a-z 0-9 _ . -")
             if sender.client_id:
                 # Whatever recipient a viewer names, it talks to the master (KVS.md §5.2).
-                recipient = _MASTER
+                recipient = MASTER
             else:
                 recipient = message.recipientClientId
                 # Who is connected has a name that was checked.
@@ -297,23 +300,51 @@ class Exchange:
             if peer is not None and (is_extra or not peer.held_until):
                 self.stats.relayed += 1
                 return [Send(peer, frame)]
-            if peer is not None and recipient == _MASTER:
-                return self._past_what_is_held(channel, sender, peer, frame, anew=message.action == _OFFER, now=now)
+            if peer is not None and recipient == MASTER:
+                return self._past_what_is_held(channel, sender, peer, message.action, frame, now)
             self._keep(channel, recipient, PendingMessage(sender.client_id, message.action, frame, now + channel.ttl))
         except MalformedMessage as error:
-            return self._refused(sender, message.correlationId, InvalidArgument(error.message), now)
+            return self._refused(sender, message, InvalidArgument(error.message), now)
         except KvsError as error:
-            return self._refused(sender, message.correlationId, error, now)
+            return self._refused(sender, message, error, now)
+        if recipient == MASTER and message.action == _OFFER:
+            return told(sender, Reason.CAMERA_OFFLINE)
         return []
 
+    def _asked(self, channel: Channel, viewer: Connection, now: float) -> list[Output]:
+        """A viewer asks whether the master lives. The reply shows that this socket does; a ping will show the rest."""
+        outputs = channel.master_told(viewer)
+        master = channel.members.get(MASTER)
+        if master is None:
+            return outputs
+        if not master.asked_until:
+            channel.askers.clear()  # it has given the sign of life that they waited for
+            master.asked_until = now + self.timers.asked
+            if master.asked_until < master.check_due:
+                self._schedule_check(master, now)
+            outputs.append(Ping(master))
+        channel.askers.add(viewer)
+        return outputs
+
+    def _silent(self, channel: Channel, master: Connection) -> list[Output]:
+        """A master was asked for and gave no sign of life."""
+        self.stats.dead += 1
+        askers = [member for member in channel.members.values() if member in channel.askers]
+        outputs = [output for asker in askers for output in told(asker, Reason.CAMERA_SILENT)]
+        return [*outputs, Drop(master, f"no sign of life within {self.timers.asked:g} s of being asked for")]
+
     def _past_what_is_held(
-        self, channel: _Channel, viewer: Connection, master: Connection, frame: bytes, *, anew: bool, now: float
+        self, channel: Channel, viewer: Connection, master: Connection, action: str, frame: bytes, now: float
     ) -> list[Output]:
         """A message to a master for which messages are held back: after those of the same viewer, or in their place."""
         outputs: list[Output] = []
-        if (queue := channel.pending.get(_MASTER)) is not None:
-            if anew:
+        if (queue := channel.pending.get(MASTER)) is not None:
+            if action == _OFFER:
                 self.stats.overwritten += queue.withdraw(viewer.client_id)
+            elif viewer.extras and queue.count_from(viewer.client_id):
+                # It is about to offer anew, with all candidates that it has.
+                self._keep(channel, MASTER, PendingMessage(viewer.client_id, action, frame, now + channel.ttl))
+                return []
             else:
                 outputs = self._relayed(master, queue.take_of(viewer.client_id, now))
         self.stats.relayed += 1
@@ -324,10 +355,11 @@ class Exchange:
         if sender.closed:
             return []
         sender.last_seen = sender.last_active = now
+        sender.asked_until = 0.0
         self.stats.malformed += 1
         return self._count_refusal(sender, now)
 
-    def _take_token(self, sender: Connection, channel: _Channel, now: float) -> None:
+    def _take_token(self, sender: Connection, channel: Channel, now: float) -> None:
         rate = self.limits.message_rate
         if not sender.client_id:
             rate *= 1 + channel.viewers()
@@ -341,7 +373,7 @@ class Exchange:
             raise ClientLimitExceeded(f"Too many messages: this socket may send {rate:.0f} per second.")
         sender.tokens = tokens - 1
 
-    def _keep(self, channel: _Channel, recipient: str, message: PendingMessage) -> None:
+    def _keep(self, channel: Channel, recipient: str, message: PendingMessage) -> None:
         queue = channel.pending.get(recipient)
         if queue is None:
             queue = channel.pending[recipient] = PendingQueue()
@@ -359,11 +391,15 @@ class Exchange:
         self.stats.overwritten += queue.put(message)
         heapq.heappush(self._due, (message.expires_at, next(self._order), channel))
 
-    def _refused(self, sender: Connection, correlation_id: str, error: KvsError, now: float) -> list[Output]:
+    def _refused(self, sender: Connection, message: ClientMessage, error: KvsError, now: float) -> list[Output]:
         self.stats.refused += 1
         outputs: list[Output] = []
-        if correlation_id:
-            status = Status(correlation_id[:256], error.kvs_name, str(error.http_status), error.message[:1000])
+        if message.action == _OFFER and sender.client_id:
+            # Else a viewer would wait for an answer to what nobody got.
+            reason = Reason.BAD_OFFER if error.reason is Reason.BAD_REQUEST else error.reason
+            outputs += told(sender, reason, error.message)
+        if message.correlationId:
+            status = Status(message.correlationId[:256], error.kvs_name, str(error.http_status), error.message[:1000])
             outputs.append(Send(sender, encode_status(status)))
         return outputs + self._count_refusal(sender, now)
 
@@ -374,13 +410,16 @@ class Exchange:
         sender.refused += 1
         if sender.refused <= 20 * self.limits.message_rate:
             return []
-        return [Close(sender, CloseCode.POLICY, "too many messages that cannot be accepted")]
+        return dismissed(
+            sender, Reason.TOO_MANY_REQUESTS, CloseCode.POLICY, "too many messages that cannot be accepted"
+        )
 
     # ------------------------------------------------------------------------------------ time and control
 
     def seen(self, connection: Connection, now: float, *, active: bool) -> None:
         """A ping (``active``) or a pong came in. KVS clients keep a socket from idling out by pings."""
         connection.last_seen = now
+        connection.asked_until = 0.0
         if active:
             connection.last_active = now
 
@@ -389,13 +428,13 @@ class Exchange:
         outputs: list[Output] = []
         while self._due and self._due[0][0] <= now:
             due, _, subject = heapq.heappop(self._due)
-            if isinstance(subject, _Channel):
+            if isinstance(subject, Channel):
                 self._expire(subject, now)
             elif not subject.closed and due == subject.check_due:
                 outputs += self._check(subject, now)
         return outputs
 
-    def _expire(self, channel: _Channel, now: float) -> None:
+    def _expire(self, channel: Channel, now: float) -> None:
         for recipient, queue in list(channel.pending.items()):
             self.stats.expired += queue.expire(now)
             if not queue:
@@ -415,6 +454,8 @@ class Exchange:
             return [Close(connection, CloseCode.LIFETIME, "the socket is as old as it may be; connect again")]
         if timers.idle and now >= connection.last_active + timers.idle:
             return [Close(connection, CloseCode.IDLE, "no traffic; connect again")]
+        if connection.asked_until and now >= connection.asked_until:
+            return self._silent(self._channels[connection.channel_arn], connection)
         if now >= connection.last_seen + timers.dead:
             self.stats.dead += 1
             return [Drop(connection, f"no sign of life for {timers.dead:g} s")]
@@ -431,6 +472,8 @@ class Exchange:
             due.append(connection.muted_until)
         if connection.held_until:
             due.append(connection.held_until)
+        if connection.asked_until:
+            due.append(connection.asked_until)
         if timers.lifetime:
             due.append(connection.opened_at + timers.lifetime)
         if timers.idle:
@@ -449,16 +492,22 @@ class Exchange:
         if channel is None:
             return []
         channel.pending.clear()
-        members = [*channel.members.values(), *(loser for losers in channel.muted.values() for loser in losers)]
+        members = channel.all_connections()
         self._forget_if_empty(channel)
-        return [Close(member, CloseCode.CHANNEL_GONE, "the channel was deleted") for member in members]
-
-    def revoke(self, access_key_id: str) -> list[Output]:
-        """A key was revoked: its sockets close."""
         return [
-            Close(connection, CloseCode.NOT_ALLOWED, "the key or link of this connection is no longer valid")
+            output
+            for member in members
+            for output in dismissed(member, Reason.UNKNOWN_CHANNEL, CloseCode.CHANNEL_GONE, "the channel was deleted")
+        ]
+
+    def revoke(self, access_key_id: str, reason: Reason = Reason.NOT_ALLOWED) -> list[Output]:
+        """A key was revoked: its sockets close, and those with extras are told that reason."""
+        text = "the key or link of this connection is no longer valid"
+        return [
+            output
             for connection in self.connections()
             if connection.access_key_id == access_key_id
+            for output in dismissed(connection, reason, CloseCode.NOT_ALLOWED, text)
         ]
 
     def shut_down(self) -> list[Output]:
@@ -474,22 +523,3 @@ class Exchange:
         for connection in polite:
             outputs.append(Close(connection, CloseCode.GOING_AWAY, "the service is stopping", spread))
         return outputs
-
-
-def _sockets_told(channel: _Channel, connection: Connection) -> list[Output]:
-    """Whose sockets are open, for a master that came; or that this viewer's is, for the master that is there."""
-    if connection.role is Role.VIEWER:
-        return _socket_told(channel, connection, SocketState(open=True, extras=connection.extras))
-    viewers = [member for key, member in channel.members.items() if key != _MASTER]
-    return [
-        output
-        for viewer in viewers
-        for output in _socket_told(channel, viewer, SocketState(open=True, extras=viewer.extras))
-    ]
-
-
-def _socket_told(channel: _Channel, viewer: Connection, state: SocketState) -> list[Output]:
-    master = channel.members.get(_MASTER)
-    if master is None or not master.extras:
-        return []
-    return [Send(master, encode_relayed(Extra.VIEWER.value, viewer_socket_payload(state), viewer.client_id))]

@@ -15,6 +15,7 @@ from ..client.target import find_target
 from ..errors import ConnectError, MalformedMessage
 from ..media.source import Source, open_source
 from ..observe.log import bind
+from ..reasons import Reason
 from ..rtc.data_requests import Json
 from ..rtc.datachannel import RequestFailed
 from ..rtc.engine import Engine
@@ -23,7 +24,7 @@ from ..rtc.outgoing import OutgoingMedia
 from ..rtc.peer import EngineFactory, IceServer, Peer, PeerEngine
 from ..sessions.roster import Happening, Viewer, ViewerEvent
 from ..timers import DEFAULT_TIMERS, Timers
-from ..wire.extras import Extra, NoticeReason, encode_notice, viewer_socket_state
+from ..wire.extras import Extra, encode_notice, viewer_socket_state
 from ..wire.messages import MessageType, ServerMessage, decode_payload, encode_payload
 from ..wire.sigv4 import Credentials
 from .events import Events, EventStream, ViewerCallback
@@ -317,10 +318,10 @@ class Master:
             kind, encode_payload(content), recipient=client_id, correlation_id=trace_id, within=within
         )
 
-    def _notify(self, tasks: asyncio.TaskGroup, client_id: str, reason: NoticeReason, text: str) -> None:
+    def _notify(self, tasks: asyncio.TaskGroup, client_id: str, reason: Reason, text: str) -> None:
         tasks.create_task(self._send_notice(client_id, reason, text), name=f"notice to {client_id}")
 
-    async def _send_notice(self, client_id: str, reason: NoticeReason, text: str) -> None:
+    async def _send_notice(self, client_id: str, reason: Reason, text: str) -> None:
         assert self._signaling is not None
         with suppress(ConnectError):
             await self._signaling.send(

@@ -7,24 +7,27 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from ..errors import InvalidSdp
+from ..errors import InvalidSdp, NoCommonCodec
+from ..reasons import REASONS
+from ..reasons import Reason as NoticeReason
 from ..rtc.identity import offer_identity
 from ..rtc.peer import ConnectionState, IceConnectionState, IceServer, PeerEngine, Reason
 from ..sessions.early_candidates import EarlyCandidates
 from ..sessions.negotiation import Memory, OfferIdentity, OfferMeaning, meaning_of
 from ..sessions.roster import Roster, Viewer, ViewerEvent
 from ..timers import DEFAULT_TIMERS, Timers
-from ..wire.extras import NoticeReason, SocketState
+from ..wire.extras import SocketState
 from .viewer_session import MessageCallback, RequestCallback, SendToViewer, ViewerSession
 
 __all__ = ["Registry"]
 
 log = logging.getLogger(__name__)
 
-_NOTICES = {
-    NoticeReason.SESSION_GONE: "The camera no longer holds this session. Connect anew.",
-    NoticeReason.VIEWER_LIMIT: "As many viewers watch as this camera serves. Try again when one has left.",
-}
+_NO_COMMON_CODEC = (
+    "The camera and this viewer have no video format in common. {} "
+    "Use another browser or program, or set the camera to H.264 or VP8."
+)
+_BAD_OFFER = "The camera cannot use this viewer's offer. {} Offer to receive video with a current browser or program."
 
 
 class Registry:
@@ -90,7 +93,7 @@ class Registry:
         try:
             identity = offer_identity(sdp)
         except InvalidSdp as error:
-            log.warning("an offer of %s cannot be read: %s", client_id, error)
+            self._refused(client_id, error)
             return
         session = self._sessions.get(client_id)
         meaning = meaning_of(identity, session.identity if session is not None else None)
@@ -164,13 +167,11 @@ class Registry:
 
     def _begin(self, client_id: str, identity: OfferIdentity, servers: Sequence[IceServer]) -> ViewerSession | None:
         now = time.monotonic()
-        understands = client_id in self._sockets and self._sockets[client_id].extras
         if not self._roster.has_room(client_id):
             log.warning("%s is refused: %d viewers are as many as there may be", client_id, self._roster.max_viewers)
-            if understands:
-                self._tell(client_id, NoticeReason.VIEWER_LIMIT)
+            self._tell(client_id, NoticeReason.VIEWER_LIMIT)
             return None
-        if understands and self._memory.is_gone(identity, now=now):
+        if self._understands(client_id) and self._memory.is_gone(identity, now=now):
             self._tell(client_id, NoticeReason.SESSION_GONE)
             return None
         certificate = self._memory.certificate_for(identity, now=now)
@@ -183,6 +184,7 @@ class Registry:
             log=log,
             channel=self._channel,
             on_change=self._follow,
+            on_refused=self._refused,
             on_message=self._on_message,
             on_request=self._on_request,
         )
@@ -190,9 +192,22 @@ class Registry:
         session.start(self._tasks, ended=self._follow)
         return session
 
-    def _tell(self, client_id: str, reason: NoticeReason) -> None:
-        log.info("%s gets no answer: %s", client_id, reason)
-        self._notify(client_id, reason, _NOTICES[reason])
+    def _understands(self, client_id: str) -> bool:
+        """Whether the viewer takes notices."""
+        return client_id in self._sockets and self._sockets[client_id].extras
+
+    def _refused(self, client_id: str, error: InvalidSdp) -> None:
+        """An offer cannot be answered."""
+        log.warning("an offer of %s cannot be answered: %s", client_id, error)
+        if isinstance(error, NoCommonCodec):
+            self._tell(client_id, NoticeReason.NO_COMMON_CODEC, _NO_COMMON_CODEC.format(error))
+        else:
+            self._tell(client_id, NoticeReason.BAD_OFFER, _BAD_OFFER.format(error))
+
+    def _tell(self, client_id: str, reason: NoticeReason, text: str = "") -> None:
+        if self._understands(client_id):
+            log.info("%s gets no answer: %s", client_id, reason)
+            self._notify(client_id, reason, text or REASONS[reason].message)
 
     def _follow(self, session: ViewerSession) -> None:
         """A session's state changed. One that failed leaves the roster, and sleeps until it is closed."""

@@ -93,10 +93,13 @@ class ViewerSession:
         log: logging.Logger,
         channel: str,
         on_change: Callable[[ViewerSession], None],
+        on_refused: Callable[[str, InvalidSdp], None],
         on_message: MessageCallback | None = None,
         on_request: RequestCallback | None = None,
     ) -> None:
-        """``on_change`` is called after each change of state; ``certificate`` is the number of the one it has."""
+        """``on_change`` is called after each change of state, ``on_refused`` for an offer that cannot be answered;
+        ``certificate`` is the number of the one it has.
+        """
         self.client_id = client_id
         self.trace_id = secrets.token_hex(6)
         self.certificate = certificate
@@ -106,6 +109,7 @@ class ViewerSession:
         self._peer = peer
         self._send = send
         self._on_change = on_change
+        self._on_refused = on_refused
         self._state = peer.connection_state
         self._since = time.time()
         self._ufrags = {identity.ufrag}
@@ -229,6 +233,8 @@ class ViewerSession:
             sdp = await self._peer.answer(offer.sdp, ice_servers=offer.servers)
             await self._say(MessageType.SDP_ANSWER, {"type": "answer", "sdp": sdp}, since=offer.at)
         except (InvalidSdp, ConnectError) as error:
+            if isinstance(error, InvalidSdp):
+                self._on_refused(self.client_id, error)
             if not self._answered:
                 raise
             self.log.warning("an offer of %s was not answered: %s", self.client_id, error)

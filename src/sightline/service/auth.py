@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from ..errors import AccessDenied, ClientLimitExceeded, SignatureRejected
+from ..reasons import Reason
 from ..wire.sigv4 import Authorization, SignedRequest, parse_authorization, verify
 from .context import Context
 from .store import Key, KeyKind, KeyState
@@ -42,7 +43,7 @@ def authenticate(context: Context, request: web.BaseRequest, body: bytes = b"") 
         return _verified(context, key, authorization, signed)
     except SignatureRejected as error:
         # A clock that is wrong is no attempt at guessing.
-        if not error.message.startswith("Signature "):
+        if error.reason is not Reason.CLOCK_SKEW:
             context.failures.failed(address, bucket, steady)
         raise
 
@@ -61,9 +62,17 @@ def _verified(context: Context, key: Key | None, authorization: Authorization, s
     # After the signature, so that only the owner of a key learns what became of it.
     match key.state(context.wall()):
         case KeyState.REVOKED:
-            raise SignatureRejected(f"The key {key.access_key_id} was revoked.", code="UnrecognizedClientException")
+            raise SignatureRejected(
+                f"The key {key.access_key_id} was revoked.",
+                code="UnrecognizedClientException",
+                reason=Reason.LINK_REVOKED if key.kind is KeyKind.LINK else None,
+            )
         case KeyState.EXPIRED:
-            raise SignatureRejected(f"The key {key.access_key_id} has expired.", code="ExpiredTokenException")
+            raise SignatureRejected(
+                f"The key {key.access_key_id} has expired.",
+                code="ExpiredTokenException",
+                reason=Reason.LINK_EXPIRED if key.kind is KeyKind.LINK else None,
+            )
     if authorization.session_token is not None:
         raise SignatureRejected(
             "The request carries a session token, and this key has none. Remove AWS_SESSION_TOKEN "

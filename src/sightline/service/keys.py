@@ -14,6 +14,8 @@ import msgspec
 from aiohttp import web
 
 from ..errors import InvalidArgument, ResourceInUse, ResourceNotFound
+from ..exchange import Close
+from ..reasons import Reason
 from ..wire.ids import is_name
 from ..wire.link_token import link_secret, make_token
 from .auth import authenticate, authorise
@@ -189,9 +191,10 @@ async def _revoke_link(context: Context, _: web.BaseRequest, wanted: _LinkId) ->
 async def _revoke(context: Context, key: Key) -> dict[str, object]:
     if key.revoked_at is None:
         await context.store.put_key(msgspec.structs.replace(key, revoked_at=context.wall()))
-    outputs = context.exchange.revoke(key.access_key_id)
+    reason = Reason.LINK_REVOKED if key.kind is KeyKind.LINK else Reason.NOT_ALLOWED
+    outputs = context.exchange.revoke(key.access_key_id, reason)
     perform(outputs)
-    return {"closedSockets": len(outputs)}
+    return {"closedSockets": sum(isinstance(output, Close) for output in outputs)}
 
 
 def _page_bases(context: Context, request: web.BaseRequest) -> list[str]:

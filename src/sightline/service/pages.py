@@ -14,6 +14,7 @@ from aiohttp import web
 
 from ..errors import InvalidClientId, LinkError
 from ..exchange import Role
+from ..reasons import Reason
 from ..wire.ids import check_client_id
 from ..wire.link_token import link_secret, read_token
 from ..wire.sigv4 import Credentials, presign_websocket
@@ -51,13 +52,13 @@ def session(context: Context, request: web.BaseRequest, body: bytes) -> dict[str
     try:
         wanted = msgspec.json.decode(body, type=_SessionRequest)
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise LinkError("bad-request", f"The session request is not right: {error}", http_status=400) from None
+        raise LinkError(Reason.BAD_REQUEST, f"The session request is not right: {error}", http_status=400) from None
     key = _authority(context, request, wanted)
     role = Role(wanted.role.upper())
     channel = context.store.channel_named(wanted.channel)
     if channel is None:
         raise LinkError(
-            "unknown-channel",
+            Reason.UNKNOWN_CHANNEL,
             f"There is no channel {wanted.channel!r} here. Check the name, or create it: "
             f"sightline channel create {wanted.channel[:64]}",
             http_status=404,
@@ -98,7 +99,7 @@ def _client_id(wanted: _SessionRequest, role: Role) -> str | None:
     try:
         return check_client_id(wanted.client_id)
     except InvalidClientId as error:
-        raise LinkError("bad-client-id", error.message, http_status=400) from None
+        raise LinkError(Reason.BAD_CLIENT_ID, error.message, http_status=400) from None
 
 
 def _authority(context: Context, request: web.BaseRequest, wanted: _SessionRequest) -> Key:
@@ -110,15 +111,15 @@ def _authority(context: Context, request: web.BaseRequest, wanted: _SessionReque
     link_id = read_token(context.store.service_secret, token)
     key = context.store.key(link_id)
     if key is None or key.kind is not KeyKind.LINK:
-        raise LinkError("link-invalid", "This link is not known here. Ask for a new one.")
+        raise LinkError(Reason.LINK_INVALID, "This link is not known here. Ask for a new one.")
     match key.state(context.wall()):
         case KeyState.REVOKED:
-            raise LinkError("link-revoked", "This link was revoked. Ask for a new one.")
+            raise LinkError(Reason.LINK_REVOKED, "This link was revoked. Ask for a new one.")
         case KeyState.EXPIRED:
-            raise LinkError("link-expired", "This link has expired. Ask for a new one.")
+            raise LinkError(Reason.LINK_EXPIRED, "This link has expired. Ask for a new one.")
     if key.grant.channels != wanted.channel or key.role.value != wanted.role:
         raise LinkError(
-            "link-scope",
+            Reason.LINK_SCOPE,
             f"This link is for the {key.role.value} of the channel {key.grant.channels!r}.",
             http_status=403,
         )
@@ -128,7 +129,7 @@ def _authority(context: Context, request: web.BaseRequest, wanted: _SessionReque
 def _check_local(context: Context, request: web.BaseRequest) -> None:
     """Only a page of ours, opened on this very machine, may go without a link."""
     if context.settings.public_url or request.secure:
-        raise LinkError("link-required", "This page needs a link. Ask for one: sightline link CHANNEL")
+        raise LinkError(Reason.LINK_REQUIRED, "This page needs a link. Ask for one: sightline link CHANNEL")
     host = request.headers.get("Host", "")
     origin = request.headers.get("Origin")
     foreign = (
@@ -139,7 +140,7 @@ def _check_local(context: Context, request: web.BaseRequest) -> None:
     )
     if foreign:
         raise LinkError(
-            "foreign-origin",
+            Reason.FOREIGN_ORIGIN,
             "Without a link only pages at http://localhost of this machine are served. Ask for a link: "
             "sightline link CHANNEL",
             http_status=403,

@@ -1,16 +1,19 @@
 """What a Sightline's signaling says beyond KVS, to sockets that asked for it by ``X-Sightline-Extras=1``.
 
 Names hold a slash and small letters, which no action of KVS has, so the two can never be taken for each other; and
-nobody sends any of them to AWS. Four there are:
+nobody sends any of them to AWS. Six there are:
 
-======================  ===========================  ==========================================================
-``sightline/presence``  master → service             how its viewers are (``Presence``); the latest is kept
-``sightline/viewer``    service → master             a viewer's signaling socket opened or closed
-``sightline/farewell``  viewer → service → master    the viewer leaves for good: its page closes
-``sightline/notice``    master → service → viewer    why it gets no answer: a ``NoticeReason`` and a sentence
-======================  ===========================  ==========================================================
+======================  ===============================  ======================================================
+``sightline/presence``  master → service                 how its viewers are (``Presence``); the latest is kept
+``sightline/viewer``    service → master                 a viewer's signaling socket opened or closed
+``sightline/master``    service → viewer                 whether the master is there: at once, and at each change
+``sightline/farewell``  viewer → service → master        the viewer leaves for good: its page closes
+``sightline/ask``       viewer → service                 is the master alive? Answered by ``sightline/master``
+``sightline/notice``    service, or master → service,    why there is no picture: a ``Reason`` and a sentence
+                        → viewer
+======================  ===============================  ======================================================
 
-The last three carry JSON in ``messagePayload`` as every message does. A presence report is larger than a payload may
+All but the first carry JSON in ``messagePayload`` as every message does. A presence report is larger than a payload may
 be, so its members stand in the frame itself.
 """
 
@@ -22,20 +25,25 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from ..errors import MalformedMessage
-from .messages import MAX_FRAME
+from ..reasons import REASONS, Reason
+from .messages import MAX_FRAME, encode_relayed
 from .payload import encode_payload
 
 __all__ = [
     "Extra",
-    "NoticeReason",
+    "MasterState",
+    "Notice",
     "Presence",
     "SocketState",
     "ViewerPresence",
     "decode_presence",
+    "empty_payload",
     "encode_notice",
     "encode_presence",
-    "farewell_payload",
-    "notice_reason",
+    "master_payload",
+    "master_state",
+    "notice_frame",
+    "read_notice",
     "viewer_socket_payload",
     "viewer_socket_state",
 ]
@@ -46,17 +54,10 @@ class Extra(StrEnum):
 
     PRESENCE = "sightline/presence"
     VIEWER = "sightline/viewer"
+    MASTER = "sightline/master"
     FAREWELL = "sightline/farewell"
+    ASK = "sightline/ask"
     NOTICE = "sightline/notice"
-
-
-class NoticeReason(StrEnum):
-    """What a master tells a viewer that it does not answer."""
-
-    SESSION_GONE = "session-gone"
-    """The offer restarts a session that the master no longer has: connect anew, with a new peer connection."""
-    VIEWER_LIMIT = "viewer-limit"
-    """As many watch as may: try again later."""
 
 
 class SocketState(msgspec.Struct, frozen=True):
@@ -64,6 +65,22 @@ class SocketState(msgspec.Struct, frozen=True):
 
     open: bool
     extras: bool = False
+
+
+class MasterState(msgspec.Struct, frozen=True):
+    """Of a channel's master, as its viewers are told. ``ours``: it asked for extras, so it answers restarts."""
+
+    present: bool
+    ours: bool = False
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """Why there is no picture."""
+
+    reason: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,40}\Z")]
+    """An id of ``sightline.reasons``, or one that this version does not know."""
+    message: str = ""
+    """A sentence for people: printable, and not long."""
 
 
 _ClientId = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9_.\-]{1,256}\Z")]
@@ -105,10 +122,8 @@ class _PresenceFrame(Presence, frozen=True, kw_only=True, rename="camel", tag_fi
 _Content = TypeVar("_Content")
 
 
-class _Notice(msgspec.Struct, frozen=True):
-    reason: str
-    message: str = ""
-
+_MAX_SENTENCE = 500
+"""Characters of a notice's sentence that are kept."""
 
 _frame_decoder = msgspec.json.Decoder(_PresenceFrame)
 
@@ -142,18 +157,41 @@ def viewer_socket_state(content: dict[str, object]) -> SocketState:
     return _converted(content, SocketState)
 
 
-def encode_notice(reason: NoticeReason, message: str) -> str:
-    """The payload of ``sightline/notice``: the reason for programs, a sentence for people."""
-    return encode_payload({"reason": reason.value, "message": message})
+def master_payload(state: MasterState) -> str:
+    """The payload of ``sightline/master``."""
+    return encode_payload(msgspec.to_builtins(state))
 
 
-def notice_reason(content: dict[str, object]) -> str:
-    """The reason in a notice, also one that this version does not know; raises MalformedMessage."""
-    return _converted(content, _Notice).reason
+def master_state(content: dict[str, object]) -> MasterState:
+    """Read it; raises MalformedMessage."""
+    return _converted(content, MasterState)
 
 
-def farewell_payload() -> str:
-    """The payload of ``sightline/farewell``: an object without members, since every message has a payload."""
+def encode_notice(reason: Reason, message: str = "") -> str:
+    """The payload of ``sightline/notice``: the reason for programs, a sentence for people (else the reason's own)."""
+    return encode_payload({"reason": reason.value, "message": message[:_MAX_SENTENCE] or REASONS[reason].message})
+
+
+def notice_frame(reason: Reason, message: str = "") -> bytes:
+    """The frame with which a service gives a notice."""
+    return encode_relayed(Extra.NOTICE.value, encode_notice(reason, message), "")
+
+
+def read_notice(content: dict[str, object]) -> Notice:
+    """Read a notice; raises MalformedMessage.
+
+    Its sentence may end up in somebody's terminal: what is not printable is left out. Where there is none, a reason
+    that is known has its own.
+    """
+    found = _converted(content, Notice)
+    text = "".join(character for character in found.message[:_MAX_SENTENCE] if character.isprintable())
+    if not text and found.reason in REASONS:
+        text = REASONS[Reason(found.reason)].message
+    return Notice(found.reason, text)
+
+
+def empty_payload() -> str:
+    """The payload of ``sightline/farewell`` and ``sightline/ask``: every message has one."""
     return encode_payload({})
 
 

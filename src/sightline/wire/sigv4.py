@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 import msgspec
 
 from ..errors import SignatureRejected
+from ..reasons import Reason
 from .ids import check_client_id
 
 __all__ = [
@@ -216,7 +217,8 @@ def verify(
     if authorization.region != region:
         raise SignatureRejected(
             f"Credential should be scoped to a valid region: this service is in {region!r}, "
-            f"and the request was signed for {authorization.region!r}. Set the client's region to {region!r}."
+            f"and the request was signed for {authorization.region!r}. Set the client's region to {region!r}.",
+            reason=Reason.WRONG_REGION,
         )
     _check_time(authorization, now)
     claimed = request.headers.get("x-amz-content-sha256")
@@ -240,12 +242,14 @@ def _check_time(authorization: Authorization, now: float) -> None:
         window = "5 min." if authorization.expires is None else f"{authorization.expires} s."
         raise SignatureRejected(
             f"Signature expired: {authorization.time} is now earlier than {format_time(now - lifetime)} "
-            f"({format_time(now)} - {window})"
+            f"({format_time(now)} - {window})",
+            reason=Reason.CLOCK_SKEW,
         )
     if signed > now + SKEW:
         raise SignatureRejected(
             f"Signature not yet current: {authorization.time} is still later than {format_time(now + SKEW)} "
-            f"({format_time(now)} + 5 min.)"
+            f"({format_time(now)} + 5 min.)",
+            reason=Reason.CLOCK_SKEW,
         )
 
 

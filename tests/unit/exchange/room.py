@@ -37,6 +37,19 @@ class Client:
         assert all("messagePayload" in frame for frame in frames), frames
         return [base64.b64decode(str(frame["messagePayload"])).decode() for frame in frames]
 
+    def extras(self) -> list[tuple[str, dict[str, object]]]:
+        """Takes out the messages beyond KVS that arrived: name after the slash, and content."""
+        mine = [frame for frame in self.frames if str(frame["messageType"]).startswith("sightline/")]
+        self.frames = [frame for frame in self.frames if frame not in mine]
+        return [
+            (str(frame["messageType"]).partition("/")[2], json.loads(base64.b64decode(str(frame["messagePayload"]))))
+            for frame in mine
+        ]
+
+    def reasons(self) -> list[object]:
+        """The reasons of the notices that arrived, all else beyond KVS left out."""
+        return [content["reason"] for name, content in self.extras() if name == "notice"]
+
     def statuses(self) -> list[dict[str, str]]:
         """The STATUS_RESPONSEs that arrived since the last question."""
         frames, self.frames = self.frames, []

@@ -51,13 +51,14 @@ def test_nobody_else_sees_any_of_it() -> None:
     other = room.viewer("v2", extras=True)
     room.leave(viewer)
     room.leave(other)
-    assert (master.frames, viewer.frames, other.frames) == ([], [], [])
+    assert (master.frames, viewer.frames) == ([], [])
+    assert other.extras() == [("master", {"present": True, "ours": False})]
 
 
 def test_a_farewell_and_a_notice_go_between_those_with_extras() -> None:
     room = Room()
     master, viewer = room.master(extras=True), room.viewer("v1", extras=True)
-    told(master)
+    told(master), told(viewer)
     room.say(viewer, "{}", action=FAREWELL)
     assert told(master) == [(FAREWELL, "v1", "{}")]
     room.say(master, "{}", to="v1", action=NOTICE)
@@ -80,7 +81,7 @@ def test_a_farewell_and_a_notice_go_between_those_with_extras() -> None:
 def test_they_are_refused_otherwise(master_has: bool, viewer_has: bool, from_master: bool, action: str) -> None:
     room = Room()
     master, viewer = room.master(extras=master_has), room.viewer("v1", extras=viewer_has)
-    told(master)
+    told(master), told(viewer)
     sender, other = (master, viewer) if from_master else (viewer, master)
     room.say(sender, "{}", to="v1", action=action, correlation_id="7")
     assert [status["errorType"] for status in sender.statuses()] == ["InvalidArgumentException"]
@@ -92,7 +93,7 @@ def test_they_do_not_wait_for_an_absent_recipient() -> None:
     master = room.master(extras=True)
     room.say(master, "{}", to="v1", action=NOTICE, correlation_id="7")
     assert len(master.statuses()) == 1
-    assert told(room.viewer("v1", extras=True)) == []
+    assert room.viewer("v1", extras=True).reasons() == []
 
 
 def test_the_master_of_a_channel_can_be_asked_for() -> None:

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 
-from sightline.errors import InvalidSdp, ServiceUnreachable
+from sightline.errors import InvalidSdp, NoCommonCodec, ServiceUnreachable
 from sightline.master.registry import Registry
+from sightline.reasons import Reason as NoticeReason
 from sightline.rtc.peer import ConnectionState, Reason
 from sightline.sessions.roster import Happening, ViewerEvent
-from sightline.wire.extras import NoticeReason, SocketState
+from sightline.wire.extras import SocketState
 from sightline.wire.messages import MessageType
 from tests.unit.master.hand_peer import HandEngine, HandPeer
 
@@ -45,16 +46,21 @@ class Desk:
         self.told: list[tuple[str, str]] = []
         self.sent: list[tuple[str, MessageType, object]] = []
         self.notices: list[tuple[str, NoticeReason]] = []
+        self.texts: list[str] = []
         self.unreachable = False
         self.registry = Registry(
             "demo",
             engine=self.engine,
             tasks=tasks,
             send=self.send,
-            notify=lambda client_id, reason, text: self.notices.append((client_id, reason)),
+            notify=self.notify,
             publish=self.publish,
             max_viewers=max_viewers,
         )
+
+    def notify(self, client_id: str, reason: NoticeReason, text: str) -> None:
+        self.notices.append((client_id, reason))
+        self.texts.append(text)
 
     def publish(self, events: Sequence[ViewerEvent]) -> None:
         self.told += [
@@ -214,6 +220,40 @@ async def test_as_many_viewers_as_there_may_be(tasks: asyncio.TaskGroup) -> None
     await desk.offer("viewer-3", offer("5"))
     assert desk.clients() == ["viewer-3"]
     desk.registry.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (InvalidSdp("Nothing fits."), NoticeReason.BAD_OFFER),
+        (NoCommonCodec("It takes no H264."), NoticeReason.NO_COMMON_CODEC),
+    ],
+)
+async def test_who_offers_what_cannot_be_answered_is_told_why(
+    desk: Desk, error: InvalidSdp, reason: NoticeReason
+) -> None:
+    desk.registry.signaling("viewer-1", SocketState(open=True, extras=True))
+    await desk.offer("viewer-1", peer=HandPeer(fails=error))
+    await desk.offer("viewer-2", peer=HandPeer(fails=error))
+    assert desk.notices == [("viewer-1", reason)]
+    assert str(error) in desk.texts[0]
+
+
+async def test_an_offer_that_is_none_is_a_bad_offer(desk: Desk) -> None:
+    desk.registry.signaling("viewer-1", SocketState(open=True, extras=True))
+    desk.registry.offer("viewer-1", "hello", servers=())
+    desk.registry.offer("viewer-2", "hello", servers=())
+    assert desk.notices == [("viewer-1", NoticeReason.BAD_OFFER)]
+    assert desk.clients() == []
+
+
+async def test_a_renegotiation_that_cannot_be_answered_is_told_and_the_session_goes_on(desk: Desk) -> None:
+    desk.registry.signaling("viewer-1", SocketState(open=True, extras=True))
+    peer = await desk.offer("viewer-1")
+    peer.fails = InvalidSdp("Not so.")
+    await desk.offer("viewer-1")
+    assert desk.notices == [("viewer-1", NoticeReason.BAD_OFFER)]
+    assert (desk.clients(), peer.closed) == (["viewer-1"], 0)
 
 
 async def test_a_farewell_frees_at_once(desk: Desk) -> None:

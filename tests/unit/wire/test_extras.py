@@ -10,20 +10,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.errors import MalformedMessage
+from sightline.reasons import REASONS, Reason
 from sightline.wire.extras import (
     Extra,
-    NoticeReason,
+    MasterState,
+    Notice,
     SocketState,
     ViewerPresence,
     decode_presence,
+    empty_payload,
     encode_notice,
     encode_presence,
-    farewell_payload,
-    notice_reason,
+    master_payload,
+    master_state,
+    notice_frame,
+    read_notice,
     viewer_socket_payload,
     viewer_socket_state,
 )
-from sightline.wire.messages import MAX_FRAME, decode_client_message, decode_payload, encode_relayed
+from sightline.wire.messages import (
+    MAX_FRAME,
+    decode_client_message,
+    decode_payload,
+    decode_server_message,
+    encode_relayed,
+)
 
 VIEWER = ViewerPresence(
     client_id="viewer-123",
@@ -108,11 +119,56 @@ def test_payloads_are_json_in_base64_and_stand_in_a_relayed_frame() -> None:
     content = decode_payload(frame["messagePayload"])
     assert content is not None
     assert viewer_socket_state(content) == state
-    assert json.loads(base64.b64decode(farewell_payload())) == {}
-    notice = decode_payload(encode_notice(NoticeReason.SESSION_GONE, "Connect anew."))
-    assert notice == {"reason": "session-gone", "message": "Connect anew."}
-    assert notice_reason(notice) == NoticeReason.SESSION_GONE
-    with pytest.raises(MalformedMessage):
-        notice_reason({"reason": 7})
+    assert json.loads(base64.b64decode(empty_payload())) == {}
     with pytest.raises(MalformedMessage):
         viewer_socket_state({"open": "yes"})
+
+
+@pytest.mark.parametrize("state", [MasterState(present=False), MasterState(present=True), MasterState(True, True)])
+def test_what_a_viewer_is_told_of_its_master(state: MasterState) -> None:
+    content = decode_payload(master_payload(state))
+    assert content == {"present": state.present, "ours": state.ours}
+    assert master_state(content) == state
+
+
+@pytest.mark.parametrize("content", [{}, {"present": 1}, {"present": True, "ours": "yes"}])
+def test_a_state_of_a_master_that_is_none(content: dict[str, object]) -> None:
+    with pytest.raises(MalformedMessage):
+        master_state(content)
+
+
+def test_a_notice_has_an_id_and_a_sentence() -> None:
+    content = decode_payload(encode_notice(Reason.SESSION_GONE, "Connect anew."))
+    assert content == {"reason": "session-gone", "message": "Connect anew."}
+    assert read_notice(content) == Notice("session-gone", "Connect anew.")
+
+
+def test_a_notice_without_a_sentence_has_that_of_its_reason() -> None:
+    content = decode_payload(encode_notice(Reason.VIEWER_LIMIT))
+    assert content == {"reason": "viewer-limit", "message": REASONS[Reason.VIEWER_LIMIT].message}
+    assert read_notice({"reason": "viewer-limit"}).message == REASONS[Reason.VIEWER_LIMIT].message
+
+
+def test_a_notice_of_a_newer_service_is_read() -> None:
+    assert read_notice({"reason": "out-of-tea", "more": 1}) == Notice("out-of-tea", "")
+
+
+def test_a_notice_harms_no_terminal() -> None:
+    assert read_notice({"reason": "x", "message": "\x1b[2J\x07red\n꯭ 카메라"}).message == "[2Jred꯭ 카메라"
+    assert len(read_notice({"reason": "x", "message": "x" * 9999}).message) == 500
+
+
+@pytest.mark.parametrize("content", [{}, {"reason": 7}, {"reason": ""}, {"reason": "\x1b[2J"}, {"reason": "x" * 41}])
+def test_a_notice_without_a_reason_is_none(content: dict[str, object]) -> None:
+    with pytest.raises(MalformedMessage):
+        read_notice(content)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_service_s_notice_is_a_frame_that_needs_no_escapes(reason: Reason) -> None:
+    frame = notice_frame(reason, 'with "quotes" and \\')
+    message = decode_server_message(frame)
+    assert (message.message_type, message.sender_client_id) == ("sightline/notice", None)
+    content = decode_payload(message.payload)
+    assert content is not None
+    assert read_notice(content) == Notice(reason.value, 'with "quotes" and \\')

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from ...errors import InvalidSdp
+from ...errors import InvalidSdp, NoCommonCodec
 from .codecs import SourceCodec, choose_codec
 from .description import Codec, Description, Direction, Section, Setup, Transport
 from .ours import FEEDBACK, MAX_MESSAGE_SIZE, OurMedia, Ours, with_sources
@@ -20,7 +20,7 @@ def make_answer(offer: Description, ours: Ours) -> Description:
     """The answer, with a section for each of the offer's, in its order; those of no use are rejected.
 
     The first section of a kind that wants to receive gets what we send. Raises InvalidSdp when nothing at all can be
-    answered, or when the peer wants video and has no codec for ours.
+    answered, and NoCommonCodec when the peer wants video and has no codec for ours.
     """
     joining = _joining(offer)
     if not joining:
@@ -202,6 +202,6 @@ def _check_video(offer: Description, ours: Ours, sections: Sequence[Section]) ->
     wanted = [section for section in offer.sections if section.kind == "video" and section.direction.receives]
     sent = [section for section in sections if section.kind == "video" and section.direction.sends]
     if names and wanted and not sent:
-        raise InvalidSdp(
+        raise NoCommonCodec(
             f"The viewer takes no {' or '.join(names)} for video, and the master has nothing else to send."
         )
