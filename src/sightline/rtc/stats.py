@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from .ice.session import IceStats, PairStats
+from .rtp.inlet import InletStats
 from .rtp.outlet import OutletStats
 
 __all__ = ["PeerStatistics", "describe_pair"]
@@ -17,33 +18,44 @@ class PeerStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """The path in use, for people."""
     round_trip_time: float | None = None
     loss: float | None = None
-    """The fraction, 0 to 1, of video packets that the viewer missed, by its last report."""
+    """The fraction, 0 to 1, of video packets that the receiver missed lately."""
     bitrate: float | None = None
-    """What is sent."""
+    """What is sent; of a viewer, what is received."""
     available_bitrate: float | None = None
     """What the viewer says that it can receive (REMB)."""
     srtp_profile: str | None = None
     malformed: int = 0
-    """Packets of the viewer that could not be read or were not its own."""
+    """Packets of the peer that could not be read or were not its own."""
     ice: IceStats | None = None
     sent: OutletStats | None = None
+    received: InletStats | None = None
 
     @classmethod
-    def of(cls, ice: IceStats, sent: OutletStats | None, *, srtp_profile: str | None, malformed: int) -> PeerStatistics:
+    def of(
+        cls,
+        ice: IceStats,
+        sent: OutletStats | None,
+        *,
+        srtp_profile: str | None,
+        malformed: int,
+        received: InletStats | None = None,
+    ) -> PeerStatistics:
         """From what the parts of a connection say."""
         pair = ice.selected
         # The path's own queries are younger than a round trip of RTCP, which is seconds apart.
         rtt = pair.rtt if pair is not None and pair.rtt is not None else sent.rtt if sent is not None else None
+        video = received.video if received is not None else None
         return cls(
             candidate_pair=describe_pair(pair) if pair is not None else None,
             round_trip_time=rtt,
-            loss=sent.fraction_lost if sent is not None else None,
-            bitrate=sent.bitrate if sent is not None else None,
+            loss=sent.fraction_lost if sent is not None else video.fraction_lost if video is not None else None,
+            bitrate=sent.bitrate if sent is not None else received.bitrate if received is not None else None,
             available_bitrate=sent.estimate if sent is not None else None,
             srtp_profile=srtp_profile,
             malformed=malformed,
             ice=ice,
             sent=sent,
+            received=received,
         )
 
 

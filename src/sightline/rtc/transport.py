@@ -23,8 +23,9 @@ _MAX_WAITING = 32
 class SecureTransport:
     """One DTLS association over one ICE session, through all its generations.
 
-    ``on_packet`` gets each RTCP packet of the viewer, decrypted; ``on_data`` each message of the association (SCTP);
-    ``on_change`` is called when ``state`` has changed. Times are passed in.
+    ``on_rtp`` and ``on_rtcp`` get each such packet of the peer, decrypted; ``on_data`` each message of the association
+    (SCTP); ``on_change`` is called when ``state`` has changed. Without ``on_rtp`` media is dropped as it comes. Times
+    are passed in.
     """
 
     def __init__(
@@ -32,13 +33,15 @@ class SecureTransport:
         ice: IceSession,
         certificate: Certificate,
         *,
-        on_packet: Callable[[bytes], None],
+        on_rtcp: Callable[[bytes], None],
         on_data: Callable[[bytes], None],
         on_change: Callable[[], None],
+        on_rtp: Callable[[bytes], None] | None = None,
     ) -> None:
         self.certificate = certificate
         self._ice = ice
-        self._on_packet = on_packet
+        self._on_rtp = on_rtp
+        self._on_rtcp = on_rtcp
         self._on_data = on_data
         self._on_change = on_change
         self._dtls: DtlsSession | None = None
@@ -91,7 +94,11 @@ class SecureTransport:
         elif kind is DatagramKind.RTCP and dtls.srtp is not None:
             packet = dtls.srtp.unprotect_rtcp(datagram)
             if isinstance(packet, bytes):
-                self._on_packet(packet)
+                self._on_rtcp(packet)
+        elif kind is DatagramKind.RTP and dtls.srtp is not None and self._on_rtp is not None:
+            packet = dtls.srtp.unprotect(datagram)
+            if isinstance(packet, bytes):
+                self._on_rtp(packet)
 
     def send_data(self, data: bytes) -> None:
         """Send a message of the association; it is lost when there is none."""

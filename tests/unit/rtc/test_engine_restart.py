@@ -229,7 +229,7 @@ async def test_a_defect_ends_this_viewer_alone(pair: Pair, caplog: pytest.LogCap
     def broken(packet: bytes) -> None:
         raise RuntimeError("a defect")
 
-    pair.peer._transport._on_packet = broken
+    pair.peer._transport._on_rtcp = broken
     pair.viewer.send_rtcp(ReceiverReport(7))
     await eventually(lambda: pair.peer.connection_state is ConnectionState.CLOSED)
     assert pair.peer.reason is Reason.BROKEN

@@ -123,6 +123,11 @@ class IceAgent:
         return self._gatherer.problems
 
     @property
+    def turn_refused(self) -> bool:
+        """Whether a TURN server has refused our credentials, at once or later."""
+        return self._gatherer.turn_refused
+
+    @property
     def nominated(self) -> PeerPath | None:
         """The path that the controlling agent chose, None before."""
         return self._nominated

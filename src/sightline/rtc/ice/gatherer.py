@@ -53,6 +53,7 @@ class Gatherer:
         """Whether it was told None."""
         self.problems: dict[str, str] = {}
         """Why servers gave no candidate: address and reason, for people."""
+        self._refused = False
         self._config = config
         self._make_protocol = make_protocol
         self._on_candidate = on_candidate
@@ -87,6 +88,11 @@ class Gatherer:
         if relay is not None:
             return relay.sender(address), relay.server.transport
         return DatagramBurst(self._sockets[protocol], address), "udp"
+
+    @property
+    def turn_refused(self) -> bool:
+        """Whether a server has refused our credentials: to begin with, or when an allocation was to be kept."""
+        return self._refused or any(relay.refused for relay in self._relays.values())
 
     def bind(self, address: tuple[str, int], protocol: AgentProtocol | None = None) -> None:
         """Have a channel to a peer's address ready, on one relay or on all."""
@@ -177,6 +183,7 @@ class Gatherer:
         except TurnError as error:
             self.problems[f"{server.host}:{server.port} over {server.transport}"] = str(error)
             log.info("TURN server %s:%d over %s: %s", server.host, server.port, server.transport, error)
+            self._refused |= client.refused
             await client.aclose()
             return
         except BaseException:

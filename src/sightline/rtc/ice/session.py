@@ -105,6 +105,7 @@ class IceSession:
         self._tasks: set[asyncio.Task[None]] = set()
         self._connecting: dict[int, asyncio.Task[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._refused = False
         self._closed = False
 
     # -- how it is
@@ -125,6 +126,17 @@ class IceSession:
         """When the last sign of life came (``time.monotonic``); minus infinity before the first."""
         heard = max((agent.last_heard for agent in self._agents.values()), default=float("-inf"))
         return max(heard, self._choice.last_heard)
+
+    @property
+    def rtt(self) -> float | None:
+        """Seconds of the round trip on the selected path, None before it is known."""
+        return self._targets[0].rtt if self._targets else None
+
+    @property
+    def turn_refused(self) -> bool:
+        """Whether a TURN server has refused the credentials of the newest generation."""
+        agent = self.active
+        return self._refused if agent is None else agent.turn_refused
 
     def targets(self) -> Sequence[PeerPath]:
         """The paths on which ``send`` sends: the selected one first."""
@@ -285,6 +297,7 @@ class IceSession:
         self._started.discard(number)
         connecting = self._connecting.pop(number, None)
         if agent is not None:
+            self._refused = agent.turn_refused
             self._spawn(self._close(agent, connecting))
 
     async def _close(self, agent: IceAgent, connecting: asyncio.Task[None] | None) -> None:

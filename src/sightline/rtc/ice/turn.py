@@ -55,6 +55,9 @@ _RELEASE_PATIENCE = 0.5
 _TRIES = 4
 """Of one request: without credentials, with them, and twice after a stale nonce."""
 
+_NOT_THESE_CREDENTIALS = (401, 438, 441)
+"""Error codes that are left when realm and nonce are as the server wants them."""
+
 _MAX_PEERS = 64
 _REQUESTED_UDP = 17 << 24
 _FIRST_CHANNEL = 0x4000
@@ -80,6 +83,8 @@ class TurnClient:
     ) -> None:
         """``tls``: for ``turns:``; None trusts what the system trusts."""
         self.server = server
+        self.refused = False
+        """Whether the server has refused the credentials: they are wrong or have expired."""
         self._on_data = on_data
         self._on_lost = on_lost
         self._tls = tls
@@ -180,7 +185,9 @@ class TurnClient:
                 return response
             if not self._credentials.learn(response):
                 break
-        raise turn_error(response)
+        error = turn_error(response)
+        self.refused |= error.code in _NOT_THESE_CREDENTIALS
+        raise error
 
     async def _transact(self, request: stun.Message) -> stun.Message:
         wire = self._wire

@@ -1,4 +1,4 @@
-"""How often one viewer may ask the source for a keyframe, which all viewers then get.
+"""How often one viewer may ask the source for a keyframe, which all viewers then get; and how often ours asks for one.
 
 Requests of several viewers are joined where the keyframe is made: ``sightline.media.keyframes`` is the only policy.
 What stands here keeps one viewer on a bad path from using it up.
@@ -33,9 +33,10 @@ class KeyframeRequests:
         """When ``due`` will be true; None when nothing is wanted."""
         return self._not_before if self._wanted else None
 
-    def ask(self) -> None:
+    def ask(self, *, not_before: float = 0.0) -> None:
         """The viewer joined, switched its path or lost its picture (PLI, FIR)."""
         self._wanted = True
+        self._not_before = max(self._not_before, not_before)
 
     def ask_at_once(self) -> None:
         """The same without waiting for what was asked before."""
