@@ -12,7 +12,10 @@ import hmac
 
 import msgspec
 
-__all__ = ["TurnCredential", "mint", "owner_id"]
+__all__ = ["VIEWER_MARK", "TurnCredential", "mint", "owner_id", "password_for"]
+
+VIEWER_MARK = "v."
+"""Begins the owner of a credential that one viewer got: the built-in server grants it less than a master."""
 
 
 class TurnCredential(msgspec.Struct, frozen=True):
@@ -29,13 +32,18 @@ class TurnCredential(msgspec.Struct, frozen=True):
 def mint(secret: str, owner: str, *, ttl: int, now: float) -> TurnCredential:
     """A credential for ``owner`` (see ``owner_id``) that lasts ``ttl`` seconds from ``now`` (epoch seconds)."""
     username = f"{int(now) + ttl}:{owner}"
-    digest = hmac.digest(secret.encode(), username.encode(), "sha1")
-    return TurnCredential(username, base64.b64encode(digest).decode("ascii"), ttl)
+    return TurnCredential(username, password_for(secret, username), ttl)
 
 
-def owner_id(channel_arn: str, client_id: str) -> str:
-    """A short id that binds a credential to a channel and a client.
+def password_for(secret: str, username: str) -> str:
+    """What `mint` gives with a user name, and what a server that knows the secret expects."""
+    return base64.b64encode(hmac.digest(secret.encode(), username.encode(), "sha1")).decode("ascii")
+
+
+def owner_id(channel_arn: str, client_id: str, *, viewer: bool = False) -> str:
+    """A short id that binds a credential to a channel and a client; ``viewer``: known to be one.
 
     Short, because the C SDK's buffer holds 256 characters and an ARN with a long client id would not fit.
     """
-    return hashlib.sha256(f"{channel_arn}\n{client_id}".encode()).hexdigest()[:20]
+    digest = hashlib.sha256(f"{channel_arn}\n{client_id}".encode()).hexdigest()[:20]
+    return VIEWER_MARK + digest if viewer else digest
