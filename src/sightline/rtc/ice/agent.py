@@ -19,6 +19,7 @@ from .config import IceConfig, IceTimes
 from .connection import CheckedConnection, Counters
 from .gatherer import Gatherer
 from .liveness import due_checks
+from .nomination import Nominator
 from .paths import PeerPath
 from .protocol import AgentProtocol
 
@@ -60,6 +61,8 @@ class IceAgent:
         self._nominated: PeerPath | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.Handle | None = None
+        self._nominator: Nominator[PeerPath] = Nominator()
+        self._nominating: asyncio.TimerHandle | None = None
         self._roll = random.random()
         self._remote_count = 0
         self._remote_ended = False
@@ -215,6 +218,8 @@ class IceAgent:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._nominating is not None:
+            self._nominating.cancel()
         await self._gatherer.aclose()
         await self._connection.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -250,10 +255,24 @@ class IceAgent:
         paths, self._paths = self._paths, tuple(self._connection.valid())
         nominated, self._nominated = self._nominated, self._connection.selected()
         self._schedule()
+        self._nominate()
         if self._paths != paths:
             self._on_valid()
         if self._nominated is not nominated and self._nominated is not None:
             self._on_nominated()
+
+    def _nominate(self) -> None:
+        if self._nominating is not None:
+            self._nominating.cancel()
+            self._nominating = None
+        if self._closed or not self._connection.ice_controlling:
+            return
+        now = time.monotonic()
+        path, again = self._nominator.update(self._paths, self._nominated, now)
+        if again is not None:
+            self._nominating = asyncio.get_running_loop().call_later(max(0.001, again - now), self._nominate)
+        if path is not None:
+            self._connection.nominate(path)
 
     def _check_now(self) -> None:
         """A new pair is checked at once; aioice looks for new ones only every 20 ms, and after nomination never."""
@@ -287,6 +306,7 @@ class IceAgent:
         )
         for path in due:
             self._connection.ask(path)
+        self._nominate()
         if self._settled and self._connection.check_next():
             delay = min(delay, _LATE_CHECK_PACE)
         self._timer = asyncio.get_running_loop().call_later(delay, self._tick)

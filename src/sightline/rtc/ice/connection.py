@@ -9,7 +9,7 @@ hook                                            kind    why
 Connection.get_component_candidates             over    our own sockets (port range, loopback); no waiting for servers
 Connection.data_received                        over    called for what looked like STUN and was not: counted
 Connection.query_consent                        over    never closes; liveness is asked for by ``due_checks``
-Connection.build_request                        over    once a pair is nominated, further checks do not nominate
+Connection.build_request                        over    checks do not nominate, but the one that is meant to
 Connection.check_complete                       over    learns of each valid pair and of nomination at once
 Connection.check_incoming                       over    a check without PRIORITY is ignored; repeats ours at once
 Connection.protocol_lost                        over    a lost relay or socket closes its paths
@@ -100,6 +100,7 @@ class CheckedConnection(Connection):
         self._queries: dict[PeerPath, ConsentQuery] = {}
         self._answerers: dict[PeerPath, ConsentAnswerer] = {}
         self._selected: PeerPath | None = None
+        self._chosen: CandidatePair | None = None
         self._asked: dict[bytes, tuple[PeerPath, float]] = {}
 
     # -- what aioice calls
@@ -126,7 +127,7 @@ class CheckedConnection(Connection):
             self._on_pairs()
 
     def build_request(self, pair: CandidatePair, nominate: bool) -> stun.Message:
-        """A check. As controlling agent we nominate the first pair that answers, and no other after it."""
+        """A check. As controlling agent we nominate only what ``nominate`` was called for (RFC 8445 §8.1.1)."""
         return super().build_request(pair, nominate=nominate and self._may_nominate(pair))
 
     def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
@@ -181,7 +182,7 @@ class CheckedConnection(Connection):
         self._answerers[path] = ConsentAnswerer(username, self.local_password.encode(), pair.remote_addr)
 
     def _may_nominate(self, pair: CandidatePair) -> bool:
-        return not self.ice_controlling or self._nominated.get(1) in (None, pair)
+        return not self.ice_controlling or pair is self._chosen
 
     # -- what the agent calls
 
@@ -192,6 +193,26 @@ class CheckedConnection(Connection):
             return None
         path = pair.protocol.paths.get(pair.remote_addr)
         return None if path is None or path.closed else path
+
+    def nominate(self, path: PeerPath) -> None:
+        """As controlling agent: tell the peer that this pair is to be used. Called again, it says so again."""
+        pair = next((pair for pair in self._check_list if self._path_of(pair) is path), None)
+        if pair is None or not self.ice_controlling or self._closing:
+            return
+        protocol = pair.protocol
+        assert isinstance(protocol, AgentProtocol)
+        if pair is self._chosen and pair.state is State.IN_PROGRESS:
+            protocol.repeat_check(pair.remote_addr)
+            return
+        self._chosen = pair
+        if pair.state is not State.IN_PROGRESS:
+            pair.task = None
+            self.check_state(pair, State.WAITING)
+            self.check_start_task(pair)
+
+    @staticmethod
+    def _path_of(pair: CandidatePair) -> PeerPath | None:
+        return pair.protocol.paths.get(pair.remote_addr) if isinstance(pair.protocol, AgentProtocol) else None
 
     def valid(self) -> list[PeerPath]:
         """The paths of all valid pairs, the nominated one first, then by priority."""
