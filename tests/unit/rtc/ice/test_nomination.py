@@ -46,6 +46,7 @@ def test_a_nomination_is_repeated_until_it_is_answered() -> None:
     times = [100.0 + step / 64 for step in range(64)]
     sent = [now for now in times if judge.update([pair], None, now)[0] is not None]
     assert [64 * (now - 100) for now in sent] == [4, 20, 36, 52]
+    pair.heard = 101.0
     assert judge.update([pair], pair, 101.0) == (None, None)
 
 
