@@ -8,13 +8,16 @@ from enum import StrEnum
 import msgspec
 import pylibsrtp
 
+from .srtp_protect import protector
+
 __all__ = ["PROFILES", "SrtpError", "SrtpProfile", "SrtpRefusal", "SrtpSession", "profile_named"]
 
 SrtpError = pylibsrtp.Error
 """What ``protect`` raises for one of our own packets, for instance one that is too old to be sent again."""
 
-_SEND_WINDOW = 4096
-"""Packets back to which a repetition may be protected again: more than any history that is kept for NACKs."""
+_SEND_WINDOW = 2048
+"""Packets back to which a repetition may be protected again: twice any history that is kept for NACKs. libsrtp shifts
+a bit for each of them with every packet."""
 
 _RECEIVE_WINDOW = 1024
 """Packets back to which a late one is still let in; older ones count as replayed."""
@@ -76,7 +79,7 @@ class SrtpSession:
     """Encrypt an RTP packet of at most 1356 bytes.
 
     Repeating a packet is allowed when it is the same to the byte; with GCM another one under the same sequence number
-    would give the key away (RFC 7714 §8.1). Raises SrtpError for one older than 4096 packets.
+    would give the key away (RFC 7714 §8.1). Raises SrtpError for one older than 2048 packets.
     """
     protect_rtcp: Callable[[bytes], bytes]
     """Encrypt a compound RTCP packet of at most 1352 bytes."""
@@ -98,8 +101,8 @@ class SrtpSession:
         receiving.window_size = _RECEIVE_WINDOW
         self._sources: set[bytes] = set()
         out, self._in = pylibsrtp.Session(sending), pylibsrtp.Session(receiving)
-        # The library's own methods and not ours around them: a call more per packet would show.
-        self.protect, self.protect_rtcp = out.protect, out.protect_rtcp
+        # Functions and not methods around them: a call more per packet would show.
+        self.protect, self.protect_rtcp = protector(out), out.protect_rtcp
 
     @classmethod
     def from_keying(cls, profile: SrtpProfile, keying: bytes, *, client: bool) -> SrtpSession:

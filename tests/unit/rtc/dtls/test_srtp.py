@@ -91,13 +91,13 @@ class TestEachProfile:
     def test_a_retransmission_is_the_same_to_the_byte(self, profile: SrtpProfile) -> None:
         one = session(profile)
         first = one.protect(rtp(1))
-        for sequence in range(2, 4000):
+        for sequence in range(2, 2000):  # RTP histories hold half of that
             one.protect(rtp(sequence))
         assert one.protect(rtp(1)) == first
 
     def test_one_older_than_the_window_raises(self, profile: SrtpProfile) -> None:
         one = session(profile)
-        for sequence in range(1, 5000):
+        for sequence in range(1, 2500):
             one.protect(rtp(sequence))
         with pytest.raises(SrtpError):
             one.protect(rtp(1))
