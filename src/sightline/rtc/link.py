@@ -76,8 +76,8 @@ class LinkMedia(Protocol):
     def pause(self) -> None:
         """Nothing is sent any more until ``start``."""
 
-    def request_keyframe(self) -> None:
-        """What is on its way may be lost: the path changed."""
+    def path_changed(self) -> None:
+        """What is on its way may be lost."""
 
     def goodbye(self) -> None:
         """Say that the streams end (RFC 3550 §6.6)."""
@@ -157,6 +157,10 @@ class PeerLink:
     def _next_deadline(self) -> float | None:
         """When ``_tick`` has something to do."""
         return None
+
+    def _may_revive(self) -> bool:
+        """Whether something is under way that may bring a connection without paths back, within the machine's times."""
+        return False
 
     # -- how it is
 
@@ -318,11 +322,11 @@ class PeerLink:
             self._transport.path_found(now)
             # It is called for other changes too, and those are no sign of life.
             self._apply(self._machine.path_valid(min(now, ice.last_heard)))
-        if ice.ice_connection_state is IceConnectionState.FAILED:
+        if ice.ice_connection_state is IceConnectionState.FAILED and not self._may_revive():
             self._apply(self._machine.no_path(now))
         if ice.new_paths != self._paths_seen:
             self._paths_seen = ice.new_paths
-            self._media.request_keyframe()
+            self._media.path_changed()
         self._wake()
         if ice.ice_connection_state is not self._ice_state:
             self._ice_state = ice.ice_connection_state
@@ -396,6 +400,7 @@ class PeerLink:
             self._media.start()
         match self._machine.held:
             case Held.KEYS:
+                self._offered = None  # its generation ends with the others
                 self._media.pause()
                 self._spawn(self._ice.sleep())
             case Held.NOTHING:

@@ -99,6 +99,9 @@ class Receiving:
         """See ``LinkMedia``."""
         self._active = False
 
+    def path_changed(self) -> None:
+        """Nothing: what is lost with a path is noticed like any loss, and mostly nothing is."""
+
     def request_keyframe(self) -> None:
         """Ask the master for one, for whatever reason."""
         if self._inlet is not None:

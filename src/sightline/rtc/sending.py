@@ -94,8 +94,8 @@ class Sending:
         if self._outlet is not None:
             self._fanout.pause(self._outlet)
 
-    def request_keyframe(self) -> None:
-        """What is on its way may be lost: the viewer's path changed."""
+    def path_changed(self) -> None:
+        """What is on its way may be lost: the viewer gets a keyframe."""
         if self._outlet is not None:
             self._fanout.request_keyframe(self._outlet)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from ..errors import InvalidSdp, PeerError
 from ..sessions.connection_state import Reason
 from ..timers import DEFAULT_TIMERS, Timers
 from .certificates import Certificate
@@ -18,7 +19,7 @@ from .link import PeerLink
 from .peer import IceServer
 from .receiving import EXTENSIONS, Receiving
 from .rtp.incoming import EncodedFrame
-from .sdp import make_offer, write_description
+from .sdp import make_offer, parse_description, write_description
 from .stats import PeerStatistics
 
 __all__ = ["EncodedFrame", "ViewerPeer"]
@@ -95,6 +96,40 @@ class ViewerPeer(PeerLink):
         self._local, self._offered = offer, (offer, agent)
         return write_description(offer)
 
+    async def restart(self, *, ice_servers: Sequence[IceServer] | None = None) -> str:
+        """An offer that looks for a new path; media goes on over the old one until the new one is there.
+
+        Also revives a connection that has ``failed`` and still has its keys. Raises PeerError before the first answer,
+        and when the connection is closed.
+        """
+        offer = await super().restart(ice_servers=ice_servers)
+        self._apply(self._machine.restart(time.monotonic()))
+        self._arrange()
+        return offer
+
+    async def accept(self, answer_sdp: str) -> None:
+        """The master's answer. One to an offer that was given up meanwhile is ignored.
+
+        Raises InvalidSdp when it cannot be read, does not belong to the offer, or comes from a master that no longer
+        has this session: then there is nothing to restart, and all has to begin anew.
+        """
+        if self._offered is not None and self._agreement is not None:
+            answer = parse_description(answer_sdp)
+            if answer.fingerprints.isdisjoint(self._agreement.remote.fingerprints):
+                self._withdraw()
+                raise InvalidSdp("The answer is of another session: the master has no keys of this one any more.")
+        await super().accept(answer_sdp)
+
+    async def answer(self, offer_sdp: str, *, ice_servers: Sequence[IceServer] | None = None) -> str:
+        """The answer to a master that restarts ICE, or that changes what it sends.
+
+        Raises InvalidSdp for an offer that cannot be read or answered, and PeerError while an offer of ours is out:
+        where both begin at once, the viewer's counts.
+        """
+        if self._offered is not None or self._agreement is None:
+            raise PeerError("An offer of the viewer's is out, and counts.")
+        return await super().answer(offer_sdp, ice_servers=ice_servers)
+
     # -- media
 
     def request_keyframe(self) -> None:
@@ -121,6 +156,10 @@ class ViewerPeer(PeerLink):
 
     def _next_deadline(self) -> float | None:
         return self._receiving.next_time()
+
+    def _may_revive(self) -> bool:
+        # The answer to a restart of ours may come any moment, and must find the generation that it is for.
+        return self._offered is not None
 
     def _hand_over(self, frame: EncodedFrame) -> None:
         if self.on_frame is None:
