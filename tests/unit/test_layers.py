@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "master": CORE | {"client", "sessions", "rtc", "media"},
     "viewer": CORE | {"client", "sessions", "rtc", "media"},
     "call": CORE | {"client", "sessions", "rtc", "media"},
+    "doctor": CORE | {"client", "rtc"},
 }
 # These may import every room: the package itself (its public names), the commands, what users test with.
 EVERYTHING = {"sightline", "cli", "testing", "__main__"}

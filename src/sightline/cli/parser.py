@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .. import __version__
-from . import channel, credentials, demo, env, link, master, serve, viewers
+from . import channel, credentials, demo, doctor, env, link, master, serve, viewers
 
 __all__ = ["build_parser"]
 
@@ -32,6 +32,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sightline {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, demo, master, viewers, link, channel, credentials, env):
+    for command in (serve, demo, master, viewers, doctor, link, channel, credentials, env):
         command.register(commands)
     return parser
