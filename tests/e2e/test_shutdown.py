@@ -28,6 +28,8 @@ def test_sigterm_says_go_away_to_those_who_understand_it_and_closes_all_with_100
         python = kvs.viewer(arn, "python", user_agent="Python/3.11 websockets/17.4")
         extras = kvs.viewer(arn, "extras", parameters={EXTRAS: "1"})
         c_sdk = kvs.master(arn, user_agent=C_SDK_AGENT)
+        for _ in range(2):
+            assert extras.receive()["messageType"] == "sightline/master"
         began = time.monotonic()
         service.command.process.send_signal(signal.SIGTERM)
         for socket in (extras, c_sdk):

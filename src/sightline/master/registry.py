@@ -221,7 +221,8 @@ class Registry:
         session = self._sessions.pop(client_id, None)
         if session is None:
             return
-        self._memory.forget_session(session.identity, session.certificate, now=time.monotonic())
+        if session.answered:
+            self._memory.forget_session(session.identity, session.certificate, now=time.monotonic())
         session.end(reason)
         closed = Viewer(
             client_id=client_id,

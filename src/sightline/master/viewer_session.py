@@ -148,6 +148,11 @@ class ViewerSession:
         )
 
     @property
+    def answered(self) -> bool:
+        """Whether the viewer was given an answer, so that there is something that it may want to go on with."""
+        return self._answered
+
+    @property
     def peer(self) -> Peer:
         """Its connection, for all figures and for data channels."""
         return self._peer

@@ -11,10 +11,11 @@ import msgspec
 
 from ..config import Settings
 from ..exchange import Exchange, ExchangeLimits, FailureLimiter, PresenceBoard
+from ..reasons import Reason
 from ..timers import Timers
 from .outbox import Outbox
 from .store import ROLE_ACTIONS, Grant, Key, KeyKind, KeyRole, Store
-from .stun import StunResponder
+from .turn import TurnServer
 
 __all__ = ["Context"]
 
@@ -42,9 +43,15 @@ class Context:
         self.outbox = Outbox()
         self.presence = PresenceBoard(timers=self.timers)
         self.failures = FailureLimiter()
-        self.stun = StunResponder()
+        self.turn = TurnServer(
+            settings, service_secret=store.service_secret, timers=self.timers, wall=wall, steady=steady
+        )
         self.requests: Counter[tuple[str, int]] = Counter()
         """Answers by operation and HTTP status."""
+        self.refusals: Counter[tuple[str, Reason]] = Counter()
+        """Refused sockets and sessions by reason."""
+        self.lingering = 0
+        """Refused sockets whose other side has yet to close."""
         self.draining = False
         self.ca_pem = ""
         """The local CA's certificate, when the TLS listener uses it."""

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from ..exchange import Role
 from .context import Context
+from .turn_metrics import turn_metrics
 
 __all__ = ["Metrics"]
 
@@ -41,11 +42,14 @@ class Metrics(Collector):
         for name, value in msgspec.structs.asdict(exchange.stats).items():
             messages.add_metric([name], value)
         yield messages
-        stun = CounterMetricFamily("sightline_stun", "STUN datagrams by what was done with them.", labels=["outcome"])
-        for name, value in msgspec.structs.asdict(self._context.stun.counters).items():
-            stun.add_metric([name], value)
-        yield stun
+        yield from turn_metrics(self._context.turn)
         requests = CounterMetricFamily("sightline_requests", "HTTP answers.", labels=["operation", "status"])
         for (operation, status), count in self._context.requests.items():
             requests.add_metric([operation, str(status)], count)
         yield requests
+        refusals = CounterMetricFamily(
+            "sightline_refusals", "Refused sockets and sessions.", labels=["where", "reason"]
+        )
+        for (where, reason), count in self._context.refusals.items():
+            refusals.add_metric([where, reason.value], count)
+        yield refusals

@@ -70,6 +70,7 @@ def _session(
     context: Context, request: web.BaseRequest, *, key: Key, channel: Channel, role: Role, client_id: str | None
 ) -> dict[str, object]:
     now, valid = context.wall(), context.timers.page_url
+    master = context.exchange.master(channel.arn)
     url = presign_websocket(
         socket_url(context.settings, request, role),
         credentials=Credentials(key.access_key_id, key.secret_access_key),
@@ -88,6 +89,8 @@ def _session(
         "channelArn": channel.arn,
         "role": role.value.lower(),
         "expiresAt": int(now) + valid,
+        # So that a page can say so before it has a socket, and a second camera that it would drive out the first.
+        "camera": {"present": master is not None, "ours": master is not None and master.extras},
     }
 
 
@@ -198,7 +201,7 @@ def _file_name(path: str) -> str:
     if path == "/sdk/sightline.js":
         return "/sdk/index.js"
     folder, _, name = path.strip("/").partition("/")
-    return "/pages/view.html" if folder == "view" and name and "/" not in name else path
+    return f"/pages/{folder}.html" if folder in ("view", "broadcast") and name and "/" not in name else path
 
 
 def _headers(context: Context, request: web.BaseRequest) -> dict[str, str]:

@@ -55,6 +55,7 @@ class Router:
                     "%s refused to %s: %s", name, request.remote, error.message
                 )
         except LinkError as error:
+            self._context.refusals["session", error.reason] += 1
             answer = link_error(error)
         except asyncio.CancelledError:
             raise

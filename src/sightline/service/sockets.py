@@ -13,10 +13,12 @@ from ..errors import (
     InvalidArgument,
     InvalidArn,
     InvalidClientId,
+    KvsError,
     MalformedMessage,
     ResourceNotFound,
 )
 from ..exchange import Connection, Role
+from ..reasons import Reason
 from ..wire.arn import ChannelArn
 from ..wire.close_codes import CloseCode
 from ..wire.extras import Extra
@@ -27,6 +29,7 @@ from .auth import authenticate, authorise
 from .context import Context
 from .performing import Socket, log_of, perform
 from .presence import receive_presence
+from .refusals import close_refused, refuse_socket
 
 __all__ = ["SOCKET_PATHS", "is_upgrade", "serve_socket"]
 
@@ -49,7 +52,10 @@ def is_upgrade(request: web.BaseRequest) -> bool:
 
 async def serve_socket(context: Context, request: web.BaseRequest, path: str) -> web.StreamResponse:
     """Authenticate, admit and serve one socket until it is gone. Raises KvsError before the upgrade."""
-    connection = _admit(context, request, path)
+    try:
+        connection = _admit(context, request, path)
+    except KvsError as error:
+        return await refuse_socket(context, request, error)
     ws = web.WebSocketResponse(
         timeout=_CLOSE_TIMEOUT,
         autoping=False,
@@ -73,11 +79,12 @@ async def serve_socket(context: Context, request: web.BaseRequest, path: str) ->
     channel = context.store.channel(connection.channel_arn)
     try:
         if channel is None:
-            raise ClientLimitExceeded("The channel was deleted.")
+            raise ResourceNotFound("The channel was deleted.")
         outputs = context.exchange.connect(connection, ttl=float(channel.message_ttl), now=context.steady())
-    except ClientLimitExceeded as error:
+    except (ClientLimitExceeded, ResourceNotFound) as error:
         # The last place went to somebody else while this one was shaking hands.
-        await ws.close(code=CloseCode.TOO_MANY_VIEWERS, message=error.message.encode()[:120])
+        context.refusals["socket", error.reason] += 1
+        await close_refused(context, ws, error, extras=connection.extras)
         return ws
     log_of(connection).info("%s connected from %s", connection.role.lower(), request.remote)
     try:
@@ -129,13 +136,15 @@ def _admit(context: Context, request: web.BaseRequest, path: str) -> Connection:
     role = _role(path, client_id)
     arn_text = query.get("X-Amz-ChannelARN", "")
     if not arn_text:
-        raise InvalidArgument("X-Amz-ChannelARN is missing.")
+        raise InvalidArgument("X-Amz-ChannelARN is missing.", reason=Reason.UNKNOWN_CHANNEL)
     try:
         arn = ChannelArn.parse(arn_text)
         if role is Role.VIEWER:
             check_client_id(client_id)
-    except (InvalidArn, InvalidClientId) as error:
-        raise InvalidArgument(error.message) from None
+    except InvalidArn as error:
+        raise InvalidArgument(error.message, reason=Reason.UNKNOWN_CHANNEL) from None
+    except InvalidClientId as error:
+        raise InvalidArgument(error.message, reason=Reason.BAD_CLIENT_ID) from None
     # What is deduced is what is authorised.
     authorise(key, f"kinesisvideo:ConnectAs{role.value.capitalize()}", arn.name)
     if context.store.channel(arn_text) is None:

@@ -10,6 +10,7 @@ import base64
 import hmac
 
 from ..errors import LinkError
+from ..reasons import Reason
 
 __all__ = ["link_secret", "make_token", "read_token"]
 
@@ -25,7 +26,7 @@ def read_token(service_secret: bytes, token: str) -> str:
     # A header may hold bytes that are no text; no token of ours does.
     if not token.isascii() or not hmac.compare_digest(mac, _mac(service_secret, "token", link_id)):
         raise LinkError(
-            "link-invalid",
+            Reason.LINK_INVALID,
             "This link is not valid here. It may be cut off; ask for a new one (`sightline link CHANNEL`).",
         )
     return link_id

@@ -236,6 +236,8 @@ async def test_who_offers_what_cannot_be_answered_is_told_why(
     await desk.offer("viewer-1", peer=HandPeer(fails=error))
     await desk.offer("viewer-2", peer=HandPeer(fails=error))
     assert desk.notices == [("viewer-1", reason)]
+    await desk.offer("viewer-1", offer(ufrag="efgh"), peer=HandPeer(fails=error))
+    assert desk.notices == [("viewer-1", reason)] * 2, "what was never answered is no session that is gone"
     assert str(error) in desk.texts[0]
 
 
