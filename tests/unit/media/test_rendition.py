@@ -69,8 +69,9 @@ def test_nobody_takes_it_nothing_is_encoded(camera: Camera) -> None:
     assert (camera.calls, camera.encoders) == (0, 0)
 
 
-def test_one_encoding_for_all_who_take_it(camera: Camera) -> None:
-    heard: list[list[EncodedUnit]] = [[] for _ in range(20)]
+@pytest.mark.parametrize("viewers", [1, 20])
+def test_as_many_encodings_as_the_source_has_frames(camera: Camera, viewers: int) -> None:
+    heard: list[list[EncodedUnit]] = [[] for _ in range(viewers)]
     for one in heard:
         camera.rendition.feed.listen(one.append)
     units = camera.shoot(30)
