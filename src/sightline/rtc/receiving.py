@@ -158,9 +158,10 @@ class Receiving:
         due = self._inlet.next_time()
         return due if self._voice is None else min(due, self._voice_report_at)
 
-    def has_ended(self, now: float) -> bool:
+    @property
+    def ended(self) -> bool:
         """Whether the master has said goodbye of all its streams."""
-        return self._inlet is not None and self._inlet.has_ended(now)
+        return self._inlet is not None and self._inlet.ended
 
     def statistics(self, now: float) -> InletStats | None:
         """Figures, once there are streams."""

@@ -151,7 +151,7 @@ class ViewerPeer(PeerLink):
 
     def _tick(self, now: float) -> None:
         self._receiving.tick(now, self._ice.rtt)
-        if self._receiving.has_ended(now):
+        if self._receiving.ended:
             self._apply(self._machine.ended(Reason.BYE, now))
 
     def _next_deadline(self) -> float | None:

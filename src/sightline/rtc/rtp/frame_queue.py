@@ -136,10 +136,12 @@ class FrameQueue:
     def next_time(self, rtt: float | None) -> float | None:
         """When ``take`` gives something up, None for never."""
         gap = self._gap()
-        noticed = None if gap is None else self.missing.noticed(gap)
-        return None if noticed is None else noticed + self.missing.patience(rtt)
+        return None if gap is None else self._given_up_at(gap, rtt)
 
     # -- inside
+
+    def _given_up_at(self, gap: int, rtt: float | None) -> float:
+        return (self.missing.noticed(gap) or 0.0) + self.missing.patience(rtt)
 
     def _gap(self) -> int | None:
         """The first missing packet with others behind it."""
@@ -174,7 +176,7 @@ class FrameQueue:
         end, self._scanned = self._end(start, self._scanned)
         if end is None:
             return None
-        entries = self._remove(start, end + 1)
+        begun, entries = self._begun, self._remove(start, end + 1)
         last = entries[-1]
         # Padding, by which senders probe the path, comes in packets of its own without anything in them.
         payloads = [entry.packet.payload for entry in entries if entry.packet.payload]
@@ -182,6 +184,7 @@ class FrameQueue:
         packet, received = last.packet, max(entry.at for entry in entries)
         if assembled is None or (self.waits_for_keyframe and not assembled.keyframe and assembled.data):
             self._count_dropped(entries)
+            self._begun = begun
             self.waits_for_keyframe = not self._single
             return QueuedUnit(b"", last.reader.codec, packet.timestamp, False, received)
         if assembled.data:
@@ -210,14 +213,10 @@ class FrameQueue:
         if gap is None:
             return False
         if self._single:
-            noticed = self.missing.noticed(gap)
-            if noticed is None or now - noticed < self.missing.patience(rtt):
-                return False
-            return self._jump(min(self._held))
+            return now >= self._given_up_at(gap, rtt) and self._jump(min(self._held))
         if self.waits_for_keyframe and (start := self._whole_keyframe(gap)) is not None:
             return self._jump(start)
-        noticed = self.missing.noticed(gap)
-        if noticed is None or now - noticed < self.missing.patience(rtt):
+        if now < self._given_up_at(gap, rtt):
             return False
         self.waits_for_keyframe = True
         start = self._whole_keyframe(gap)

@@ -52,6 +52,8 @@ class Inlet:
         """``ssrc`` and ``cname``: ours, in the reports (RFC 3550 §6.4.2)."""
         self.strangers = 0
         self.malformed = 0
+        self.ended = False
+        """Whether the sender has said goodbye of everything and kept to it for a moment."""
         self.rtt: float | None = None
         """Seconds of the round trip; to be set from outside, where the path is known."""
         self._send = send
@@ -111,16 +113,6 @@ class Inlet:
                     self._goodbye_at = now + _GOODBYE
         return reports
 
-    def has_ended(self, now: float) -> bool:
-        """Whether the sender has said goodbye of everything and kept to it for a moment."""
-        if self._goodbye_at is None or now < self._goodbye_at:
-            return False
-        known = [stream for stream in self._streams.values() if stream.source is not None]
-        if known and all(stream.ended for stream in known):
-            return True
-        self._goodbye_at = None
-        return False
-
     # -- what is said back
 
     def request_keyframe(self, now: float) -> None:
@@ -137,6 +129,10 @@ class Inlet:
             due = stream.next_time()
             if due is not None and due <= now:
                 self._work(stream, now)
+        if self._goodbye_at is not None and now >= self._goodbye_at:
+            self._goodbye_at = None
+            known = [stream for stream in self._streams.values() if stream.source is not None]
+            self.ended = bool(known) and all(stream.ended for stream in known)
         if now >= self._report_at:
             self._report_at = now + _REPORT
             self._report(now)
