@@ -1,6 +1,6 @@
 """Sightline: live cameras over WebRTC on your own machine, on the wire of Amazon Kinesis Video Streams.
 
-``Master`` is the camera. It needs the extra ``sightline[media]``; a server installs without.
+``Master`` is the camera, ``Viewer`` watches it. They need the extra ``sightline[media]``; a server installs without.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .master import Master
+    from .viewer import Viewer, ViewerFailed
 
-__all__ = ["Master", "__version__"]
+__all__ = ["Master", "Viewer", "ViewerFailed", "__version__"]
 
 __version__ = "0.1.0"
 
@@ -20,4 +21,8 @@ def __getattr__(name: str) -> object:
         from .master import Master
 
         return Master
+    if name in ("Viewer", "ViewerFailed"):
+        from . import viewer
+
+        return getattr(viewer, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

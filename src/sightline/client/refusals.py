@@ -1,4 +1,4 @@
-"""What botocore's exceptions mean for a person: one typed error with one sentence for each.
+"""What a refusal means: one typed error with one sentence for a person, and a reason of ``sightline.reasons``.
 
 ::
 
@@ -9,8 +9,11 @@
     └── ServiceRefused
         ├── UnknownChannel
         ├── WrongKey           unknown, expired or revoked key, wrong secret, or no key at all
+        │   └── WrongRegion    the request was signed for another region
         ├── ClockSkew          this machine's clock and the service's differ by more than five minutes
-        └── NotAllowed         the key is right, and may not do this
+        ├── NotAllowed         the key is right, and may not do this
+        ├── SocketRefused      the upgrade to a signaling socket was refused
+        └── LinkRefused        the service does not accept the link, or the page's request
 """
 
 from __future__ import annotations
@@ -22,18 +25,32 @@ import botocore.exceptions as bc
 import msgspec
 from botocore.parsers import ResponseParserError
 
-from ..errors import ConnectError, ServiceRefused, ServiceUnreachable
+from ..errors import (
+    ConnectError,
+    InvalidArn,
+    InvalidChannelName,
+    InvalidClientId,
+    ServiceRefused,
+    ServiceUnreachable,
+    SightlineError,
+)
+from ..reasons import Reason
 from .target import Target
 
 __all__ = [
     "CertificateNotTrusted",
     "ClockSkew",
+    "LinkRefused",
     "NotAService",
     "NotAllowed",
     "Refusal",
+    "SocketRefused",
     "UnknownChannel",
     "WrongKey",
+    "WrongRegion",
     "from_transport",
+    "reason_of",
+    "reason_of_refusal",
     "refused",
 ]
 
@@ -62,6 +79,12 @@ class WrongKey(ServiceRefused):
     id = "connect/wrong-key"
 
 
+class WrongRegion(WrongKey):
+    """The request was signed for another region than the service's."""
+
+    id = "connect/wrong-region"
+
+
 class ClockSkew(ServiceRefused):
     """The clocks differ by more than the five minutes that signatures allow (KVS.md §2.4)."""
 
@@ -72,6 +95,26 @@ class NotAllowed(ServiceRefused):
     """The key's role does not permit the operation on this channel."""
 
     id = "connect/not-allowed"
+
+
+class SocketRefused(ServiceRefused):
+    """The upgrade to a signaling socket was refused; ``reason`` says why, as far as the service told."""
+
+    id = "connect/socket-refused"
+
+    def __init__(self, message: str, *, reason: Reason, code: str = "", status: int = 0) -> None:
+        super().__init__(message, code=code, status=status)
+        self.reason = reason
+
+
+class LinkRefused(ServiceRefused):
+    """The service gives no session for this link; ``reason`` says why."""
+
+    id = "connect/link-refused"
+
+    def __init__(self, message: str, *, reason: Reason, status: int = 0) -> None:
+        super().__init__(message, code=reason.value, status=status)
+        self.reason = reason
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -107,13 +150,14 @@ def refused(refusal: Refusal, target: Target, *, channel: str | None = None, now
     def error(kind: type[ServiceRefused], message: str) -> ServiceRefused:
         return kind(message, code=code, status=status)
 
-    if "Signature expired" in text or "Signature not yet current" in text or "not yet valid" in text:
+    reason = reason_of_refusal(refusal)
+    if reason is Reason.CLOCK_SKEW:
         return error(ClockSkew, _skew(refusal, target, now))
     if code == "ResourceNotFoundException" and channel is not None:
         make = f" Make it with `sightline channel create {channel}`." if not channel.startswith("arn:") else ""
         return error(UnknownChannel, f"There is no channel {channel!r} at {_name(target)}.{make}")
-    if "region" in text and status == 403:
-        return error(WrongKey, text)  # the service's own sentence names both regions
+    if reason is Reason.WRONG_REGION:
+        return error(WrongRegion, text)  # the service's own sentence names both regions
     if code in _WRONG_KEY or (status == 403 and code in ("403", "ForbiddenException")):
         return error(
             WrongKey,
@@ -132,6 +176,51 @@ def refused(refusal: Refusal, target: Target, *, channel: str | None = None, now
             f"What answers at {_name(target)} is neither Sightline nor KVS (HTTP {status}). Check the endpoint."
         )
     return error(ServiceRefused, f"{_name(target)} refused: {text or code}")
+
+
+def reason_of_refusal(refusal: Refusal) -> Reason | None:
+    """Why a request or a socket's upgrade was refused (KVS.md §2.4, §5.1); None where that does not show."""
+    code, text = refusal.code, refusal.text
+    if "Signature expired" in text or "Signature not yet current" in text or "not yet valid" in text:
+        return Reason.CLOCK_SKEW
+    if "region" in text and refusal.status == 403:
+        return Reason.WRONG_REGION
+    if code in _WRONG_KEY:
+        return Reason.WRONG_KEY
+    if code == "ResourceNotFoundException" or refusal.status == 404:
+        return Reason.UNKNOWN_CHANNEL
+    if code == "ClientLimitExceededException" or refusal.status == 429:
+        return Reason.VIEWER_LIMIT if "viewers" in text else Reason.TOO_MANY_REQUESTS
+    if code == "InvalidArgumentException" and "client" in text.lower():
+        return Reason.BAD_CLIENT_ID
+    if code in ("AccessDeniedException", "NotAuthorizedException") or refusal.status in (401, 403):
+        return Reason.NOT_ALLOWED
+    return Reason.BAD_REQUEST if refusal.status == 400 else None
+
+
+_REASONS: Final[tuple[tuple[type[SightlineError], Reason], ...]] = (
+    (WrongRegion, Reason.WRONG_REGION),
+    (WrongKey, Reason.WRONG_KEY),
+    (ClockSkew, Reason.CLOCK_SKEW),
+    (UnknownChannel, Reason.UNKNOWN_CHANNEL),
+    (InvalidArn, Reason.UNKNOWN_CHANNEL),
+    (InvalidChannelName, Reason.UNKNOWN_CHANNEL),
+    (NotAllowed, Reason.NOT_ALLOWED),
+    (InvalidClientId, Reason.BAD_CLIENT_ID),
+    (ServiceUnreachable, Reason.SERVICE_UNREACHABLE),
+)
+
+
+def reason_of(error: SightlineError) -> Reason:
+    """Why there is no session or no socket, of whatever a client's call raised."""
+    if isinstance(error, SocketRefused | LinkRefused):
+        return error.reason
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return reason
+    if isinstance(error, ServiceRefused):
+        return reason_of_refusal(Refusal(error.status, error.code, error.message)) or Reason.SIGNALING_REFUSED
+    return Reason.SERVICE_UNREACHABLE
 
 
 def from_transport(error: Exception, target: Target) -> ConnectError:

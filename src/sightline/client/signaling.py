@@ -1,59 +1,36 @@
-"""The signaling socket of a master or a viewer: stays connected for ever (KVS.md §5)."""
+"""The signaling socket of a master: stays connected for ever (KVS.md §5)."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
-import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from pathlib import Path
-from typing import Generic, Protocol, Self, TypeVar
-from urllib.parse import unquote
+from typing import Generic, Self, TypeVar
 
 import aiohttp
 import msgspec
-import yarl
 
-from ..errors import ConnectError, MalformedMessage, ServiceRefused, ServiceUnreachable
+from ..errors import ConnectError, ServiceRefused, ServiceUnreachable
+from ..reasons import REASONS
 from ..sessions.backoff import Backoff
-from ..sessions.liveness import Liveness, Pulse
 from ..timers import DEFAULT_TIMERS, Timers
-from ..wire.messages import MessageType, ServerMessage, decode_server_message, encode_client_message
+from ..wire.messages import MessageType, ServerMessage, encode_client_message
+from .refusals import SocketRefused
+from .socket import Logger, SignalingSession, SignalingSocket, http_session, open_socket
 
 __all__ = ["Lost", "Opened", "Received", "SignalingClient", "SignalingSession"]
 
-_CONNECT_LIMIT = 15.0
-"""Seconds for TCP, TLS and the upgrade."""
-
-_CLOSE_LIMIT = 1.0
-"""Seconds to wait for the service's side of a close."""
-
 _SEND_LIMIT = 10.0
 """Seconds for which a message waits for the socket to come back; a viewer's answer deadline is 15 (seed 001.3)."""
-
-_MAX_FRAME = 1 << 20
 
 _QUEUE = 256
 """Events that may wait for the reader; then the socket is not read any further."""
 
 _RECONNECT = frozenset({MessageType.GO_AWAY, MessageType.RECONNECT_ICE_SERVER})
 """Both are answered with a new session: it has a new URL and new ICE servers (KVS.md §5.3)."""
-
-
-class SignalingSession(Protocol):
-    """What one connection needs; a new one is asked for each time, since the URL ends after 299 s."""
-
-    @property
-    def url(self) -> str:
-        """Presigned WebSocket URL."""
-
-    @property
-    def ca_files(self) -> Sequence[Path]:
-        """Certificates to trust beside the system's."""
 
 
 S = TypeVar("S", bound=SignalingSession)
@@ -90,7 +67,7 @@ class SignalingClient(Generic[S]):
         new_session: Callable[[], Awaitable[S]],
         *,
         timers: Timers = DEFAULT_TIMERS,
-        log: logging.Logger | logging.LoggerAdapter[logging.Logger] | None = None,
+        log: Logger | None = None,
     ) -> None:
         """``new_session`` is asked before each attempt; it raises ConnectError when there is none."""
         self._new_session = new_session
@@ -99,7 +76,7 @@ class SignalingClient(Generic[S]):
         self._backoff = Backoff()
         self._events: asyncio.Queue[Opened[S] | Received | Lost | None] = asyncio.Queue(_QUEUE)
         self._open = asyncio.Event()
-        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._socket: SignalingSocket | None = None
         self._proven = False
         self._error: Exception | None = None
         self._task: asyncio.Task[None] | None = None
@@ -154,7 +131,7 @@ class SignalingClient(Generic[S]):
             async with asyncio.timeout(within):
                 while True:
                     await self._open.wait()
-                    if self._socket is not None and await _sent(self._socket, frame):
+                    if self._socket is not None and await self._socket.send(frame):
                         return
                     self._open.clear()
         except TimeoutError as error:
@@ -164,14 +141,13 @@ class SignalingClient(Generic[S]):
 
     async def send_now(self, frame: bytes) -> bool:
         """Send a whole frame if the socket is open now; whether it went out."""
-        return self._socket is not None and await _sent(self._socket, frame)
+        return self._socket is not None and await self._socket.send(frame)
 
     # ---------------------------------------------------------------------------------- the owned task
 
     async def _run(self) -> None:
         try:
-            # No limit on the whole: the socket stays open for hours.
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as http:
+            async with http_session() as http:
                 while True:
                     reason = await self._one_connection(http)
                     delay = self._backoff.lost(time.monotonic(), roll=random.random())
@@ -186,9 +162,9 @@ class SignalingClient(Generic[S]):
         """One attempt, and the connection if it succeeds; returns why it ended."""
         try:
             session = await self._new_session()
-            socket = await _connect(http, session)
+            socket = await open_socket(http, session, timers=self._timers, log=self._log)
         except ServiceRefused as error:
-            if not self._proven:
+            if not self._proven and not _passes(error):
                 raise
             return str(error)
         except ConnectError as error:
@@ -203,38 +179,21 @@ class SignalingClient(Generic[S]):
         finally:
             self._open.clear()
             self._socket = None
-            await socket.close()
+            await socket.aclose()
 
-    async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> str:
-        liveness = Liveness(time.monotonic(), ping=self._timers.ping, dead=self._timers.dead)
+    async def _serve(self, socket: SignalingSocket) -> str:
         async with asyncio.TaskGroup() as tasks:
-            keeper = tasks.create_task(_keep_alive(socket, liveness))
-            reason = await self._read(socket, liveness)
+            keeper = tasks.create_task(socket.keep_alive())
+            reason = await self._read(socket)
             keeper.cancel()
         return reason
 
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse, liveness: Liveness) -> str:
-        while True:
-            frame = await socket.receive()
-            liveness.heard(time.monotonic())
-            if frame.type is aiohttp.WSMsgType.TEXT:
-                message = self._decode(frame.data)
-                if message is None:
-                    continue
-                if message.message_type in _RECONNECT:
-                    return f"The service asked for a new connection ({message.message_type})."
-                await self._events.put(Received(message))
-            elif frame.type is aiohttp.WSMsgType.PING:
-                await socket.pong(frame.data)
-            elif frame.type not in (aiohttp.WSMsgType.PONG, aiohttp.WSMsgType.BINARY):
-                return f"The connection was closed ({socket.close_code})."
-
-    def _decode(self, data: str) -> ServerMessage | None:
-        try:
-            return decode_server_message(data)
-        except MalformedMessage as error:
-            self._log.warning("a message of the service cannot be read: %s", error)
-            return None
+    async def _read(self, socket: SignalingSocket) -> str:
+        while (message := await socket.read()) is not None:
+            if message.message_type in _RECONNECT:
+                return f"The service asked for a new connection ({message.message_type})."
+            await self._events.put(Received(message))
+        return f"The connection was closed ({socket.close_code})."
 
     def _end_events(self) -> None:
         if self._events.full():
@@ -242,54 +201,6 @@ class SignalingClient(Generic[S]):
         self._events.put_nowait(None)
 
 
-async def _connect(http: aiohttp.ClientSession, session: SignalingSession) -> aiohttp.ClientWebSocketResponse:
-    trust: ssl.SSLContext | bool = True
-    if session.ca_files and session.url.startswith("wss:"):
-        trust = await asyncio.to_thread(_trusting, session.ca_files)
-    try:
-        async with asyncio.timeout(_CONNECT_LIMIT):
-            return await http.ws_connect(
-                # The signature is over these very characters.
-                yarl.URL(session.url, encoded=True),
-                ssl=trust,
-                autoping=False,
-                max_msg_size=_MAX_FRAME,
-                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_LIMIT),
-            )
-    except aiohttp.WSServerHandshakeError as error:
-        reason = unquote(error.headers.get("x-sightline-reason", "")) if error.headers else ""
-        message = f"The service refused the signaling socket (HTTP {error.status}). {reason}".rstrip()
-        if error.status in (401, 403, 404):
-            raise ServiceRefused(message, status=error.status) from error
-        raise ServiceUnreachable(message) from error
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        what = str(error) or type(error).__name__
-        raise ServiceUnreachable(f"The signaling socket cannot be opened: {what}.") from error
-
-
-def _trusting(ca_files: Sequence[Path]) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    for file in ca_files:
-        context.load_verify_locations(file)
-    return context
-
-
-async def _sent(socket: aiohttp.ClientWebSocketResponse, frame: bytes) -> bool:
-    """Whether the frame went out; False when the socket is closed."""
-    try:
-        await socket.send_frame(frame, aiohttp.WSMsgType.TEXT)
-    except (aiohttp.ClientError, ConnectionError):
-        return False
-    return True
-
-
-async def _keep_alive(socket: aiohttp.ClientWebSocketResponse, liveness: Liveness) -> None:
-    while True:
-        await asyncio.sleep(liveness.wait(time.monotonic()))
-        pulse = liveness.check(time.monotonic())
-        if pulse is Pulse.DEAD:
-            await socket.close(code=aiohttp.WSCloseCode.GOING_AWAY)  # receive() returns then
-            return
-        if pulse is Pulse.PING:
-            with suppress(aiohttp.ClientError, ConnectionError):
-                await socket.ping()
+def _passes(error: ServiceRefused) -> bool:
+    """Whether waiting may cure it."""
+    return isinstance(error, SocketRefused) and not REASONS[error.reason].final

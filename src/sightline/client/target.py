@@ -19,7 +19,7 @@ from ..config import load_settings
 from ..errors import ConfigError
 from ..wire.sigv4 import Credentials
 
-__all__ = ["AWS", "Profile", "Target", "find_target", "is_loopback", "read_credentials_file"]
+__all__ = ["AWS", "Profile", "Target", "find_ca_files", "find_target", "is_loopback", "read_credentials_file"]
 
 AWS: Final = "aws"
 """The value of ``--endpoint`` that means Amazon's own service; nothing else ever leads there."""
@@ -103,10 +103,7 @@ def find_target(
     profile = _own_profile(endpoint, data_dir, environment) if credentials is None else None
     profile = profile or Profile(credentials, None, "the arguments" if credentials else "the AWS configuration")
     bundle = environment.get("SIGHTLINE_CA_BUNDLE")
-    local_ca = data_dir / "tls" / "ca.pem" if endpoint.startswith("https:") else None
-    if local_ca is not None and not local_ca.is_file():
-        local_ca = None
-    ca_files = (bundle,) if bundle else (environment.get("AWS_CA_BUNDLE"), local_ca)
+    local_ca = _local_ca(endpoint, data_dir)
     region = region or environment.get("SIGHTLINE_REGION") or profile.region
     if region is None and not named_by_aws and is_loopback(endpoint):
         # A region that the shell has for other work with AWS says nothing about the service on this machine.
@@ -118,8 +115,26 @@ def find_target(
         credentials_from=profile.source,
         ca_bundle=Path(bundle) if bundle else None,
         local_ca=local_ca,
-        ca_files=tuple(Path(file) for file in ca_files if file),
+        ca_files=_ca_files(environment, local_ca),
     )
+
+
+def find_ca_files(endpoint: str, *, environment: Mapping[str, str] | None = None) -> tuple[Path, ...]:
+    """The certificates to trust beside the system's for a service that is only known by its address (a link)."""
+    environment = os.environ if environment is None else environment
+    return _ca_files(environment, _local_ca(endpoint, load_settings(environment=environment).data_dir))
+
+
+def _local_ca(endpoint: str, data_dir: Path) -> Path | None:
+    """The certificate of a service whose data directory is on this machine."""
+    file = data_dir / "tls" / "ca.pem"
+    return file if endpoint.startswith("https:") and file.is_file() else None
+
+
+def _ca_files(environment: Mapping[str, str], local_ca: Path | None) -> tuple[Path, ...]:
+    bundle = environment.get("SIGHTLINE_CA_BUNDLE")
+    files = (bundle,) if bundle else (environment.get("AWS_CA_BUNDLE"), local_ca)
+    return tuple(Path(file) for file in files if file)
 
 
 def is_loopback(url: str) -> bool:

@@ -1,0 +1,50 @@
+"""Two-way talk: a source's sound on its way to the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ..errors import UnsupportedMedia
+from ..media.source import Source
+from ..media.units import EncodedUnit
+
+__all__ = ["Talk"]
+
+_SAMPLES: Final = 960
+"""Of a packet: 20 ms, as all of our sources make them."""
+
+
+class Talk:
+    """One source at a time."""
+
+    def __init__(self, send: Callable[[bytes, int], None]) -> None:
+        """``send`` takes an Opus packet and its number of samples."""
+        self._send = send
+        self._stop: Callable[[], None] | None = None
+        self._owned: Source | None = None
+
+    async def use(self, source: Source | None, *, owned: bool) -> None:
+        """Send this source's sound in place of the one before. ``owned``: close it in the end. Raises UnsupportedMedia
+        for one without sound."""
+        await self.aclose()
+        if source is None:
+            return
+        if owned:
+            self._owned = source
+        if source.audio is None:
+            await self.aclose()
+            raise UnsupportedMedia("There is no sound in this source, so there is nothing to say.")
+        self._stop = source.audio.listen(self._pass_on)
+
+    async def aclose(self) -> None:
+        """Fall silent. Idempotent."""
+        stop, self._stop = self._stop, None
+        if stop is not None:
+            stop()
+        owned, self._owned = self._owned, None
+        if owned is not None:
+            await owned.aclose()
+
+    def _pass_on(self, unit: EncodedUnit) -> None:
+        self._send(unit.data, _SAMPLES)

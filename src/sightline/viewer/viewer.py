@@ -1,0 +1,443 @@
+"""The viewer's side: watches a channel's camera, recovers by itself, and says what is wrong while it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import aiohttp
+import msgspec
+
+from ..client.control import ControlPlane
+from ..client.link import link_session, read_link
+from ..client.socket import http_session, trusting
+from ..client.target import find_target
+from ..errors import ConfigError
+from ..media.decoder import AudioFrame, VideoFrame
+from ..media.recorder import Recorder
+from ..media.source import Source, open_source
+from ..observe.log import bind
+from ..rtc.certificates import Certificate
+from ..rtc.data_requests import Json
+from ..rtc.datachannel import DataRequest, RequestFailed
+from ..rtc.ice.config import IceConfig
+from ..rtc.peer import ConnectionState
+from ..rtc.viewer_peer import ViewerPeer
+from ..sessions.viewer import Persistent, RetryPolicy, ViewerOptions, ViewerSession
+from ..sessions.viewer import messages as machine
+from ..sessions.viewer.messages import ViewerState
+from ..timers import DEFAULT_TIMERS, Timers
+from ..wire.ids import check_client_id
+from ..wire.sigv4 import Credentials
+from .attempt import Attempt, CameraPeer, PeerFactory, SessionProvider
+from .events import Callback, Events, Message, NoticeGiven, StateChanged, ViewerEvent
+from .failure import ViewerFailed, sentence
+from .link import SessionInfo
+from .media import IncomingMedia
+from .names import client_id_of, new_client_id
+from .network import NetworkWatcher
+from .statistics import ViewerStatistics
+from .streams import Stream
+from .talk import Talk
+
+__all__ = ["Viewer"]
+
+log = logging.getLogger(__name__)
+
+
+class Viewer:
+    """Watches one camera until it is closed.
+
+    ::
+
+        async with Viewer("front-door") as viewer:
+            async for frame in viewer.video:
+                show(frame.to_ndarray())
+
+    It connects when it is entered, reconnects by itself, and decodes only what somebody reads. Readers simply wait
+    while there is no picture; when the viewer gives up they get ``ViewerFailed``, which says why.
+    """
+
+    def __init__(
+        self,
+        channel: str,
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        credentials: Credentials | None = None,
+        client_id: str | None = None,
+        video: bool = True,
+        audio: bool = True,
+        talk: bool = False,
+        data_channels: Sequence[str] = (),
+        ice_transport_policy: Literal["all", "relay"] = "all",
+        ice: IceConfig | None = None,
+        persistent: bool = False,
+        policy: RetryPolicy | None = None,
+        options: ViewerOptions | None = None,
+        timers: Timers = DEFAULT_TIMERS,
+        on_event: Callback | None = None,
+        on_request: Callable[[DataRequest], None] | None = None,
+        session_provider: SessionProvider | None = None,
+        peer_factory: PeerFactory | None = None,
+    ) -> None:
+        """``channel``: name or ARN, or a whole link (``https://HOST/view/CHANNEL#TOKEN``), which needs no key.
+
+        ``endpoint``, ``region`` and ``credentials`` default as ``client.target.find_target`` says.
+        ``client_id``: by default a fresh one. ``video``, ``audio``: whether to receive them; ``talk``: whether
+        ``speak`` may send sound. ``data_channels``: labels of channels to open at each connection.
+        ``ice_transport_policy``: ``relay`` tells nobody an address of this machine; ``ice`` names ports and interfaces.
+
+        ``persistent`` never gives up; a ``policy`` decides for itself (seed 001.3 by default). ``options``: all
+        durations of the session, ``timers``: those of connections and sockets. ``on_event`` is called in the event
+        loop with what ``events()`` gives, ``on_request`` with the camera's questions on data channels.
+        A ``session_provider`` and a ``peer_factory`` take the place of service and connection.
+
+        Raises InvalidClientId and ConfigError, before anything is sent.
+        """
+        self._link = read_link(channel) if channel.startswith(("https://", "http://")) else None
+        self.channel = self._link.channel if self._link is not None else channel
+        self._client_id = check_client_id(client_id) if client_id is not None else new_client_id()
+        self._where = (endpoint, region, credentials)
+        self._video = video
+        self._audio: Literal["recvonly", "sendrecv"] | None = "sendrecv" if talk else "recvonly" if audio else None
+        self._labels = tuple(data_channels)
+        self._on_request = on_request
+        self._ice = ice or IceConfig()
+        self._relay_only = ice_transport_policy == "relay" or self._ice.relay_only
+        self._timers = timers
+        self._sessions = session_provider
+        self._make_peer = peer_factory or self._new_peer
+        self._machine = ViewerSession(
+            options, policy=policy or (Persistent(roll=random.random) if persistent else None)
+        )
+        self._log = bind(log, channel=self.channel, client_id=self._client_id)
+        self._events = Events(on_event)
+        self._media = IncomingMedia(request_keyframe=self._request_keyframe, shown=self._shown)
+        self._talk = Talk(self._send_sound) if talk else None
+        self._certificate = Certificate.make()
+        self._notice: NoticeGiven | None = None
+        self._failure: ViewerFailed | None = None
+        self._ended = asyncio.Event()
+        self._inputs: deque[machine.Input] = deque()
+        self._attempt: Attempt | None = None
+        self._attempts = 0
+        self._begun_at = 0.0
+        self._first_picture: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._control: ControlPlane | None = None
+        self._http: aiohttp.ClientSession | None = None
+        self._network: NetworkWatcher | None = None
+        self._closed = False
+
+    # -- how it is
+
+    @property
+    def state(self) -> ViewerState:
+        """Where it is; ``watching``: the picture moves."""
+        return self._machine.state
+
+    @property
+    def client_id(self) -> str:
+        """Under which it is known to the camera now."""
+        return self._attempt.client_id if self._attempt is not None else self._client_id
+
+    @property
+    def notice(self) -> NoticeGiven | None:
+        """Why there is no picture, while there is none and that is known."""
+        return self._notice
+
+    @property
+    def failure(self) -> ViewerFailed | None:
+        """Why it gave up."""
+        return self._failure
+
+    def statistics(self) -> ViewerStatistics:
+        """The figures of now."""
+        peer = self._attempt.peer if self._attempt is not None else None
+        return self._media.meter.statistics(
+            peer.statistics() if peer is not None else None,
+            state=self.state,
+            client_id=self.client_id,
+            connections=self._attempts,
+            first_picture=self._first_picture,
+            now=time.monotonic(),
+        )
+
+    def events(self) -> Stream[ViewerEvent]:
+        """What happens from now on: ``async for event in viewer.events()``. Raises ViewerFailed when it gives up."""
+        return self._events.stream()
+
+    async def wait_closed(self) -> None:
+        """Until it is closed; raises ViewerFailed when it gives up."""
+        await self._ended.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    # -- pictures and sound
+
+    @property
+    def video(self) -> Stream[VideoFrame]:
+        """The pictures: always the newest, so a slow reader misses some and is never late. Each use is a reader."""
+        return self._media.video.stream()
+
+    @property
+    def audio(self) -> Stream[AudioFrame]:
+        """The sound, in frames of 20 ms; a reader that is more than a second late misses some. Each use is a reader."""
+        return self._media.audio.stream()
+
+    async def picture(self) -> VideoFrame:
+        """The next picture. Raises ViewerFailed."""
+        async for frame in self.video:
+            return frame
+        raise ViewerFailed("connection-lost", "The viewer was closed before a picture came.")
+
+    def record(self, path: Path | str) -> Recorder:
+        """Record from the next keyframe on, without encoding anew, until the viewer is closed. Raises MediaError for a
+        path that cannot be; later errors stand in ``Recorder.error``."""
+        recorder = Recorder(path)
+        self._media.record(recorder)
+        return recorder
+
+    async def speak(self, source: Source | str | None) -> None:
+        """Send the sound of a source, or of what ``open_source`` opens, to the camera; None falls silent.
+
+        Needs ``talk=True``. It goes on over reconnections. Raises ConfigError and MediaError.
+        """
+        if self._talk is None:
+            raise ConfigError("This viewer cannot speak: make it with talk=True.")
+        if isinstance(source, str):
+            await self._talk.use(await asyncio.to_thread(open_source, source), owned=True)
+        else:
+            await self._talk.use(source, owned=False)
+
+    # -- data
+
+    def send(self, message: str | bytes, *, label: str | None = None) -> bool:
+        """Send on the data channels (or those of that label); whether it went out."""
+        peer = self._attempt.peer if self._attempt is not None else None
+        return peer is not None and peer.channels.send(message, label) > 0
+
+    async def request(self, value: Json, *, label: str, timeout: float = 5.0) -> object:
+        """Ask the camera on the data channel of that label, and wait at most ``timeout`` seconds for its answer.
+
+        Raises RequestFailed when there is none.
+        """
+        peer = self._attempt.peer if self._attempt is not None else None
+        if peer is None:
+            raise RequestFailed("There is no connection to the camera.")
+        return await peer.channels.request(value, label=label, timeout=timeout)
+
+    # -- life
+
+    def reconnect(self) -> None:
+        """Make everything anew, now."""
+        self._take(machine.Reconnect())
+
+    async def __aenter__(self) -> Self:
+        """Begins to connect; raises ConfigError when no service can be meant."""
+        self._begun_at = time.monotonic()
+        if self._sessions is None:
+            self._sessions = await self._find_sessions()
+        self._http = http_session()
+        self._network = NetworkWatcher(self._network_changed, destinations=self._destinations)
+        await self._network.__aenter__()
+        self._take(machine.Open())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Let go of everything, in the order of seed 001.7. Idempotent, safe from any state."""
+        self._take(machine.Close())
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._network is not None:
+            await self._network.aclose()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._talk is not None:
+            await self._talk.aclose()
+        await self._media.aclose()
+        self._events.end(None)
+        if self._http is not None:
+            await self._http.close()
+        if self._control is not None:
+            await self._control.aclose()
+        self._ended.set()
+
+    # -- the machine
+
+    def _take(self, message: machine.Input) -> None:
+        """Hand an input over and do what comes of it. One that comes of that is handed over after it."""
+        if self._closed:
+            return
+        self._inputs.append(message)
+        if len(self._inputs) > 1:
+            return
+        while self._inputs:
+            self._perform(self._machine.take(self._inputs[0], time.monotonic()))
+            self._inputs.popleft()
+        self._arrange()
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self._attempt is not None:
+            self._attempt.look()  # before a silence is judged
+        self._perform(self._machine.tick(time.monotonic()))
+        self._arrange()
+
+    def _arrange(self) -> None:
+        due = self._machine.next_deadline()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due is not None and not self._closed:
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.monotonic()), self._tick)
+
+    def _perform(self, outputs: Sequence[machine.Output]) -> None:
+        for output in outputs:
+            match output:
+                case machine.Begin(client_id_number=number):
+                    self._begin(number)
+                case machine.End():
+                    self._end()
+                case machine.State(before=before, after=after):
+                    self._log.info("%s %s → %s", self.client_id, before, after)
+                    self._events.publish(StateChanged(before, after))
+                case machine.Tell(reason=reason, message=message):
+                    self._tell(reason, message)
+                case machine.Failed(reason=reason, message=message):
+                    self._fail(ViewerFailed(reason, message))
+                case _ if self._attempt is not None:
+                    self._instruct(self._attempt, output)
+
+    @staticmethod
+    def _instruct(attempt: Attempt, output: machine.Output) -> None:
+        match output:
+            case machine.SendOffer(again=again):
+                attempt.send_offer(again=again)
+            case machine.Restart():
+                attempt.restart()
+            case machine.Reopen():
+                attempt.reopen()
+            case machine.Ask():
+                attempt.ask()
+
+    def _begin(self, number: int) -> None:
+        assert self._http is not None
+        assert self._sessions is not None
+        self._attempts += 1
+        self._media.begin_run()
+        attempt = self._attempt = Attempt(
+            client_id_of(self._client_id, number),
+            channel=self.channel,
+            http=self._http,
+            sessions=self._sessions,
+            make_peer=self._make_peer,
+            take=lambda message: self._take_of(attempt, message),
+            on_frame=lambda frame: self._media.take(frame) if self._attempt is attempt else None,
+            timers=self._timers,
+        )
+        attempt.begin()
+
+    def _take_of(self, attempt: Attempt, message: machine.Input) -> None:
+        if attempt is not self._attempt:
+            return
+        if isinstance(message, machine.Peer) and message.state == "connected":
+            self._open_channels(attempt)
+        self._take(message)
+
+    def _end(self) -> None:
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            self._spawn(attempt.aclose())
+
+    def _tell(self, reason: str | None, message: str) -> None:
+        notice = NoticeGiven(reason, sentence(reason, message) if reason is not None else "")
+        self._notice = notice if reason is not None else None
+        if reason is not None:
+            self._log.warning("%s: %s", reason, notice.message)
+        self._events.publish(notice)
+
+    def _fail(self, failure: ViewerFailed) -> None:
+        self._failure = failure
+        self._log.error("%s: %s", failure.reason, failure)
+        self._media.end(failure)
+        self._events.end(failure)
+        self._ended.set()
+
+    # -- what comes of it
+
+    def _shown(self) -> None:
+        if self._first_picture is None:
+            self._first_picture = time.monotonic() - self._begun_at
+        if self._attempt is not None:
+            self._attempt.shown()
+
+    def _request_keyframe(self) -> None:
+        peer = self._attempt.peer if self._attempt is not None else None
+        if peer is not None and peer.connection_state is ConnectionState.CONNECTED:
+            peer.request_keyframe()
+
+    def _send_sound(self, opus: bytes, samples: int) -> None:
+        peer = self._attempt.peer if self._attempt is not None else None
+        if peer is not None:
+            peer.send_audio(opus, samples)
+
+    def _network_changed(self, online: bool) -> None:
+        self._take(machine.Network(online=online))
+
+    def _destinations(self) -> Sequence[str]:
+        return tuple(self._attempt.addresses) if self._attempt is not None else ()
+
+    def _open_channels(self, attempt: Attempt) -> None:
+        channels = attempt.peer.channels if attempt.peer is not None else None
+        if channels is None:
+            return
+        channels.on_message = lambda label, content: self._events.publish(Message(label, content))
+        channels.on_request = self._on_request
+        for label in self._labels:
+            if label not in channels.labels:
+                try:
+                    channels.open(label)
+                except ConnectionError as error:
+                    self._log.warning("the camera takes no data channels: %s", error)
+
+    async def _find_sessions(self) -> SessionProvider:
+        if self._link is not None:
+            link = self._link
+            return lambda client_id: link_session(link, client_id)
+        endpoint, region, credentials = self._where
+        target = await asyncio.to_thread(find_target, endpoint, region=region, credentials=credentials)
+        control = self._control = ControlPlane(target=target)
+        return lambda client_id: control.viewer_session(self.channel, client_id)
+
+    async def _new_peer(self, session: SessionInfo) -> CameraPeer:
+        tls = self._ice.tls
+        if tls is None and session.ca_files:
+            tls = await asyncio.to_thread(trusting, session.ca_files)
+        servers = tuple(session.ice_servers) or tuple(self._ice.servers)
+        return ViewerPeer(
+            ice=msgspec.structs.replace(self._ice, servers=servers, relay_only=self._relay_only, tls=tls),
+            certificate=self._certificate,
+            timers=self._timers,
+            video=self._video,
+            audio=self._audio,
+            data=bool(self._labels) or self._on_request is not None,
+        )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name="end of an attempt")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
