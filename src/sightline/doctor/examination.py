@@ -18,7 +18,7 @@ __all__ = ["examine", "report_of"]
 
 async def examine(visit: Visit) -> AsyncIterator[Finding]:
     """The findings, each as soon as it is there. Raises ConfigError for a target that cannot be used at all."""
-    visit.start()
+    await visit.start()
     failed: dict[str, str] = {}
     """Checks that failed or could not be made, with the failed one at the root."""
     for check in checks_for(visit):

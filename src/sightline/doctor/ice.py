@@ -65,11 +65,7 @@ async def configuration(visit: Visit) -> Verdict:
         visit.ice = tuple(IceEntry(tuple(s.uris), s.username or None, s.password or None, s.ttl) for s in servers)
         if visit.target.is_aws:
             # AWS does not list its STUN server; its clients have the name built in (KVS.md §1).
-            assert visit.api is not None
-            visit.ice = (
-                IceEntry((f"stun:stun.kinesisvideo.{visit.api.region}.amazonaws.com:443",)),
-                *visit.ice,
-            )
+            visit.ice = (IceEntry((f"stun:stun.kinesisvideo.{visit.region}.amazonaws.com:443",)), *visit.ice)
     return _judge(visit)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import time
 from collections.abc import Mapping
@@ -71,10 +72,9 @@ def cause_of(error: ConnectError) -> str:
 
 async def key(visit: Visit) -> Verdict:
     """Whether the service knows the key and its signature is right: the first signed request."""
-    assert visit.api is not None
     whose = visit.target.credentials_from
     try:
-        credentials = visit.api.credentials()
+        credentials = await visit.find_key()
     except WrongKey as error:
         return fail("there is none", reason=Reason.WRONG_KEY, meaning=error.message, advice=_another_key(visit))
     shown = f"{credentials.access_key_id} from {whose}"
@@ -101,8 +101,7 @@ async def key(visit: Visit) -> Verdict:
 
 async def region(visit: Visit) -> Verdict:
     """Whether the region that is signed for is the service's, and the ARN's."""
-    assert visit.api is not None
-    signed_for = visit.api.region
+    signed_for = visit.region
     if visit.found is not None and cause_of(visit.found) == Reason.WRONG_REGION:
         return fail(
             f"signed for {signed_for}, which is not the service's",
@@ -144,8 +143,7 @@ async def channel(visit: Visit) -> Verdict:
         advice += f"; there is {_listed(names[:5])}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     advice += f". To make it: sightline channel create {visit.channel}" if not visit.channel.startswith("arn:") else "."
     if visit.target.is_aws:
-        assert visit.api is not None
-        advice += f" AWS looks in {visit.api.region} only: a channel of another region needs --region."
+        advice += f" AWS looks in {visit.region} only: a channel of another region needs --region."
     return fail(
         f"there is no channel {visit.channel!r} at {visit.name}",
         reason=Reason.UNKNOWN_CHANNEL,
@@ -156,7 +154,6 @@ async def channel(visit: Visit) -> Verdict:
 
 async def role(visit: Visit) -> Verdict:
     """Whether the key may connect in this role; nobody is disturbed by finding out."""
-    assert visit.api is not None
     if visit.found is not None:
         return _not_allowed(visit, visit.found.message)
     members: dict[str, object] = {
@@ -247,10 +244,11 @@ async def _names(visit: Visit) -> list[str] | None:
 
 def _presigned(visit: Visit, arn: str) -> str:
     assert visit.api is not None
+    assert visit.credentials is not None
     return presign_websocket(
         visit.endpoints["WSS"],
-        credentials=visit.api.credentials(),
-        region=visit.api.region,
+        credentials=visit.credentials,
+        region=visit.region,
         channel_arn=arn,
         client_id=visit.client_id if visit.role == "viewer" else None,
         now=visit.api.now(),
@@ -260,9 +258,10 @@ def _presigned(visit: Visit, arn: str) -> str:
 
 async def _upgrade_refused(visit: Visit, url: str) -> tuple[int, str]:
     """HTTP status and sentence of an upgrade that is refused; (0, "") for anything else."""
+    tls = await asyncio.to_thread(trusting, visit)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5), trust_env=True) as http:
         try:
-            socket = await http.ws_connect(yarl.URL(url, encoded=True), ssl=trusting(visit))
+            socket = await http.ws_connect(yarl.URL(url, encoded=True), ssl=tls)
             await socket.close()
         except aiohttp.WSServerHandshakeError as error:
             return error.status, unquote(error.headers.get("x-sightline-reason", "") if error.headers else "")
@@ -300,12 +299,12 @@ async def link(visit: Visit) -> Verdict:
     wanted = {"channel": found.channel, "role": found.role}
     if found.role == "viewer":
         wanted["clientId"] = visit.client_id
-    timeout = aiohttp.ClientTimeout(total=10)
+    timeout, tls = aiohttp.ClientTimeout(total=10), await asyncio.to_thread(trusting, visit)
     started = time.monotonic()
     try:
         async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as http:
             url = found.base + "/sightline/v1/session"
-            async with http.post(url, json=wanted, headers=headers, ssl=trusting(visit)) as answer:
+            async with http.post(url, json=wanted, headers=headers, ssl=tls) as answer:
                 content = await answer.read()
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         return fail(f"no answer: {error or type(error).__name__}", reason=Reason.SERVICE_UNREACHABLE)

@@ -193,13 +193,18 @@ async def _handshake(host: str, port: int, context: ssl.SSLContext) -> bytes:
 
 async def _shown(host: str, port: int) -> bytes:
     """The certificate that is not trusted. Nothing is said to the server on that connection."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     try:
-        return await _handshake(host, port, context)
+        return await _handshake(host, port, _unverified())
     except (OSError, TimeoutError):
         return b""
+
+
+def _unverified() -> ssl.SSLContext:
+    """Takes any certificate: for looking at it, and for what is no secret."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _untrusted(visit: Visit, host: str, error: ssl.SSLCertVerificationError, shown: bytes) -> Verdict:
@@ -249,9 +254,7 @@ async def _through_proxy(visit: Visit, context: ssl.SSLContext) -> Verdict:
 
 async def clock(visit: Visit) -> Verdict:
     """This machine's clock against the service's ``Date``. Needs no trusted certificate: nothing secret is sent."""
-    unverified = ssl.create_default_context()
-    unverified.check_hostname = False
-    unverified.verify_mode = ssl.CERT_NONE
+    unverified = _unverified()
     try:
         date, sent, received = await _first_answer(visit, unverified)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from urllib.parse import urlsplit
 
@@ -57,7 +58,7 @@ async def _master_connected(visit: Visit) -> bool | None:
 
 async def _open(visit: Visit) -> Verdict | None:
     """None when it is open."""
-    tls = trusting(visit) if visit.url.startswith("wss:") else True
+    tls = await asyncio.to_thread(trusting, visit) if visit.url.startswith("wss:") else True
     started = time.monotonic()
     try:
         visit.socket = await DoctorSocket.open(visit.url, tls=tls, extras=visit.is_sightline and visit.role == "viewer")

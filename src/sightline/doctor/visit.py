@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -15,6 +15,7 @@ from ..client.api import KvsApi
 from ..client.target import Target
 from ..client.worker import Worker
 from ..errors import ConfigError, ConnectError
+from ..wire.sigv4 import Credentials
 from .findings import Stage
 from .socket import DoctorSocket
 from .watching import Watching, WatchingPeer
@@ -77,6 +78,9 @@ class Visit:
         self.endpoint = link.base if link else target.endpoint
         """URL; ``aws`` is resolved by `start`."""
         self.api: KvsApi | None = None
+        self.region = ""
+        """For which is signed; empty with a link."""
+        self.credentials: Credentials | None = None
         self.date: str | None = None
         """The service's ``Date``, when it was asked first."""
         self.offset = 0.0
@@ -105,14 +109,22 @@ class Visit:
         """Epoch seconds by the service's clock, as far as it is known."""
         return self.clock() + self.offset
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Find out what needs no network. Raises ConfigError."""
-        if self.link is not None:
-            return
+        if self.link is None:
+            await self._worker.run(self._configure)
+
+    def _configure(self) -> None:
         self.api = KvsApi(self.target, clock=self.clock)
+        self.region = self.api.region
         if self.target.is_aws:
-            region = self.api.region
-            self.endpoint = f"https://kinesisvideo.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
+            suffix = ".cn" if self.region.startswith("cn-") else ""
+            self.endpoint = f"https://kinesisvideo.{self.region}.amazonaws.com{suffix}"
+
+    async def find_key(self) -> Credentials:
+        """The key of this moment. Raises WrongKey where there is none."""
+        self.credentials = await self._worker.run(self._api().credentials)
+        return self.credentials
 
     async def call(self, operation: str, members: dict[str, object], **options: Any) -> dict[str, object]:
         """A signed call of the KVS API. Raises ConnectError."""
@@ -163,4 +175,4 @@ def parse_link(text: str) -> Link:
             "This is not a link to a camera's page: it reads https://HOST:8443/view/CHANNEL#TOKEN. Copy it whole, "
             "in quotes."
         )
-    return Link(f"{parts.scheme}://{parts.netloc}{base}", channel, role, parts.fragment)
+    return Link(f"{parts.scheme}://{parts.netloc}{base}", unquote(channel), role, parts.fragment)

@@ -144,7 +144,7 @@ async def test_a_clock_that_is_ten_minutes_off_does_not_stop_the_rest() -> None:
     try:
         fake.add("porch")
         seen = Visit(target(fake.url), channel="porch", clock=lambda: time.time() - 600)
-        seen.start()
+        await seen.start()
         verdict = await identity.key(seen)
         assert verdict.mark is Mark.OK, verdict
         assert KEY in verdict.measured

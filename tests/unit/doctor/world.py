@@ -34,6 +34,7 @@ class ScriptedVisit(Visit):
         self.answers = dict(answers or {})
         self.asked: list[str] = []
         self.api = KvsApi(self.target, clock=self.clock)
+        self.region = self.api.region
 
     async def call(self, operation: str, members: dict[str, object], **options: Any) -> dict[str, object]:
         return self._answer(operation)
