@@ -21,8 +21,9 @@ _UNKNOWN_RTT = 0.1
 
 _MAX_TRIES = 10
 
-_LEAST_PATIENCE, _MOST_PATIENCE = 0.25, 1.0
-"""Bounds of the seconds until a packet is given up: three round trips, and what the network is late at times."""
+_LEAST_PATIENCE, _MOST_PATIENCE = 0.4, 1.0
+"""Bounds of the seconds until a packet is given up: four round trips and a little, so that it is asked for three times
+at the least. To give up costs more: a round trip, and a keyframe, which the network may lose as well."""
 
 _CREDIT, _EARNED = 400.0, 0.5
 """Packets that may be asked for at once, and for each one that comes: on a full path, repeats fill it still more."""
@@ -110,7 +111,7 @@ class MissingPackets:
         """Seconds from noticing that a packet is missing until it is given up."""
         if not self.asks:
             return min(_MOST_PATIENCE, _SHORTEST_WAIT + 3 * self.late_by)
-        wait = self._wait() + 3 * (_UNKNOWN_RTT if rtt is None else rtt) + 0.05
+        wait = self._wait() + 4 * (_UNKNOWN_RTT if rtt is None else rtt) + 0.1
         return min(_MOST_PATIENCE, max(_LEAST_PATIENCE, wait))
 
     def due(self, now: float, rtt: float | None) -> list[int]:
@@ -122,7 +123,7 @@ class MissingPackets:
         for number, gap in self._gaps.items():
             if self._credit < 1 or len(wanted) >= _MAX_AT_ONCE:
                 break
-            if now >= (gap.asked + pause * min(gap.tries, 3) if gap.tries else gap.noticed + wait):
+            if now >= (gap.asked + pause if gap.tries else gap.noticed + wait):
                 if gap.tries >= _MAX_TRIES:
                     continue
                 gap.asked, gap.tries = now, gap.tries + 1
@@ -138,7 +139,7 @@ class MissingPackets:
         wait, pause = self._wait(), self._pause(rtt)
         return min(
             (
-                gap.asked + pause * min(gap.tries, 3) if gap.tries else gap.noticed + wait
+                gap.asked + pause if gap.tries else gap.noticed + wait
                 for gap in self._gaps.values()
                 if gap.tries < _MAX_TRIES
             ),
