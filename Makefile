@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 STAGES := $(VENV)/python scripts/stages.py
 .DEFAULT_GOAL := help
-.PHONY: help setup test-setup dev-setup run test unit e2e interop network check format bench soak docs lock clean
+.PHONY: help setup test-setup dev-setup run test unit realtime e2e interop network check format bench soak docs lock clean
 
 ##@ Use
 help: ## this list
@@ -25,14 +25,17 @@ dev-setup:
 	@$(PYTHON) scripts/bootstrap.py test
 	@$(VENV)/python scripts/test_tools.py node
 
-test: test-setup ## everything, in stages: check, unit, e2e, interop, network
-	@$(STAGES) check unit e2e interop network
+test: test-setup ## everything, in stages: check, unit, realtime, e2e, interop, network
+	@$(STAGES) check unit realtime e2e interop network
 
 check: dev-setup ## format, lint and types, of Python and of JavaScript
 	@$(STAGES) check
 
 unit: dev-setup ## the fast tests; at most 1 minute
 	@$(STAGES) unit
+
+realtime: dev-setup ## the same rooms with real sockets, threads and time, and fuzzing; at most 3 minutes
+	@$(STAGES) realtime
 
 e2e: test-setup ## the installed command and Chromium; at most 10 minutes
 	@$(STAGES) e2e

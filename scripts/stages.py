@@ -1,4 +1,4 @@
-"""Run stages of the test suite, each with its time budget: `stages.py check unit e2e interop network`.
+"""Run stages of the test suite, each with its time budget: `stages.py check unit realtime e2e interop network`.
 
 Every stage named runs, also after one that failed, and a table at the end says how each went. A stage over
 its budget is told so; at three times its budget it is stopped and has failed, so that a hung run ends by itself.
@@ -30,12 +30,16 @@ class Stage:
     folders: tuple[str, ...] = ()
     parallel: bool = False
     """Whether its tests may run side by side, one process for each core."""
+    marked: str = ""
+    """A pytest expression on the marks of its tests."""
 
 
-# Any folder of tests/ that is not named here belongs to `unit`: a new one cannot be forgotten.
+# Any folder of tests/ that is not named here belongs to `unit`: a new one cannot be forgotten. Of those folders
+# `realtime` takes the tests that wait for real sockets, threads and processes, or try thousands of inputs.
 STAGES = {
     "check": Stage(budget=60),
-    "unit": Stage(budget=60, parallel=True),
+    "unit": Stage(budget=60, parallel=True, marked="not realtime"),
+    "realtime": Stage(budget=180, parallel=True, marked="realtime"),
     "e2e": Stage(budget=600, folders=("e2e",)),
     "interop": Stage(budget=360, folders=("interop", "seeds")),
     "network": Stage(budget=600, folders=("network",)),
@@ -114,9 +118,10 @@ def run_tests(name: str, stage: Stage) -> tuple[str, bool]:
         others = (folder for other in STAGES.values() for folder in other.folders)
         selection = [str(TESTS), *(f"--ignore={TESTS / folder}" for folder in others)]
     side_by_side = ["-n", "2", "--dist", "worksteal"] if stage.parallel else []
+    marked = ["-m", stage.marked] if stage.marked else []
     limit = stage.budget * PATIENCE
-    status = run_limited([sys.executable, "-m", "pytest", *side_by_side, *selection], limit)
-    if status == NO_TESTS_RAN and stage.folders:
+    status = run_limited([sys.executable, "-m", "pytest", *side_by_side, *marked, *selection], limit)
+    if status == NO_TESTS_RAN and name != "unit":
         return "none selected", True
     if status == TIMED_OUT:
         print(f"{name} was stopped after {limit} s, {PATIENCE} times its budget.")

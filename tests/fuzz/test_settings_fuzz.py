@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from sightline.config import SETTINGS, load_settings
 from sightline.errors import ConfigError
 
+pytestmark = pytest.mark.realtime
+
 NAMES = [setting.name for setting in SETTINGS]
 likely = st.sampled_from(
     ("", "0", "8080", "off", "auto", "-1", "1e9", "nan", "inf", "1_0", "~", "~/x", "http://h", "https://[::1]:8443/b")

@@ -7,6 +7,7 @@ from contextlib import suppress
 from hashlib import sha256
 from urllib.parse import unquote_to_bytes
 
+import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ from sightline.wire.messages import ClientMessage, decode_client_message, decode
 from sightline.wire.payload import decode_payload, normalise_payload
 from sightline.wire.sigv4 import Credentials, SignedRequest, parse_authorization, presign_websocket, verify
 from tests.harness import signing
+
+pytestmark = pytest.mark.realtime
 
 MANY = settings(max_examples=300)
 KEY = signing.Key("AKIAEXAMPLE", "secret")

@@ -17,6 +17,8 @@ import pytest
 from sightline.cli.child import Child
 from sightline.cli.stopping import stop_on_signals
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_the_block_and_its_cleaning_up_is_not_disturbed(number: signal.Signals) -> None:

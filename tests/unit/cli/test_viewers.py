@@ -13,6 +13,8 @@ import pytest
 from tests.unit.cli.conftest import Run
 from tests.unit.client.fake_kvs import FakeKvs
 
+pytestmark = pytest.mark.realtime
+
 
 def test_viewers_for_people(run: Run, kvs: FakeKvs) -> None:
     code, out, _ = run("viewers", "porch")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from sightline.master.presence import PresenceReporter, presence_of
 from sightline.sessions.connection_state import ConnectionState, IceConnectionState
 from sightline.sessions.roster import Viewer
 from sightline.timers import Timers
 from sightline.wire.extras import decode_presence, encode_presence
+
+pytestmark = pytest.mark.realtime
 
 VIEWER = Viewer(
     client_id="viewer-123",

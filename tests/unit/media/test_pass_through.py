@@ -27,6 +27,8 @@ from sightline.media.test_picture import TestPicture
 from sightline.media.tone import SAMPLE_RATE, tone_frame
 from sightline.media.units import EncodedUnit
 
+pytestmark = pytest.mark.realtime
+
 PICTURE = MovingPicture(320, 180, title="TEST")
 PLAIN = {"tune": "zerolatency", "bf": "0", "g": "20", "preset": "ultrafast", "sc_threshold": "0"}
 

@@ -21,6 +21,8 @@ from sightline.media.source import Source, open_source
 from sightline.media.test_picture import TestPicture
 from sightline.media.units import EncodedUnit
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -22,6 +22,8 @@ from tests.unit.client.fake_signaling import eventually
 from tests.unit.rtc.engine_viewer import EngineViewer
 from tests.unit.rtc.viewer import AiortcViewer
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture
 async def engine() -> AsyncIterator[Engine]:

@@ -21,6 +21,8 @@ from sightline.timers import Timers
 from tests.unit.client.fake_signaling import eventually
 from tests.unit.rtc.viewer import AiortcViewer
 
+pytestmark = pytest.mark.realtime
+
 
 class IceServer(msgspec.Struct):
     urls: tuple[str, ...]

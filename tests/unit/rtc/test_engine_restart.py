@@ -19,6 +19,8 @@ from sightline.timers import Timers
 from tests.unit.client.fake_signaling import eventually
 from tests.unit.rtc.engine_viewer import EngineViewer
 
+pytestmark = pytest.mark.realtime
+
 QUICK = Timers(
     viewer_disconnected=0.5, viewer_failed=1.0, viewer_failed_without_signaling=0.5, viewer_sleep=2.0, path_check=0.1
 )

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import stages
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture
 def tests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
@@ -52,6 +54,17 @@ def test_a_new_folder_belongs_to_unit(tests: Path, capfd: pytest.CaptureFixture[
     assert "1 passed" in capfd.readouterr().out
 
 
+def test_what_waits_for_real_is_no_unit_test(tests: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write(tests / "unit", "pass")
+    (tests / "unit" / "test_sockets.py").write_text(
+        "import pytest\npytestmark = pytest.mark.realtime\ndef test_one(): pass\ndef test_two(): pass\n"
+    )
+    assert stages.main(["unit", "realtime"]) == 0
+    said = capfd.readouterr().out
+    assert "1 passed" in said
+    assert "2 passed" in said
+
+
 def test_far_over_its_budget_a_stage_is_stopped_and_reports(
     tests: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,4 +89,4 @@ def test_what_a_stopped_program_started_ends_too(tests: Path) -> None:
 
 def test_an_unknown_stage_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert stages.main(["everything"]) == 2
-    assert "check unit e2e" in capsys.readouterr().err
+    assert "check unit realtime e2e" in capsys.readouterr().err

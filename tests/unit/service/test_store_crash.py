@@ -11,8 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import sightline
 from sightline.service.store import SqliteStore
+
+pytestmark = pytest.mark.realtime
 
 WRITER = """
 import asyncio, sys

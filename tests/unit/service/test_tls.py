@@ -19,6 +19,8 @@ from sightline.errors import ConfigError
 from sightline.service.local_ca import LocalCa, certificate_names
 from sightline.service.tls import TlsKeeper, how_to_trust
 
+pytestmark = pytest.mark.realtime
+
 NOW = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
 DAY = 86400.0
 NAMES = ("127.0.0.1", "::1", "camera.example", "localhost")

@@ -14,6 +14,8 @@ from sightline.rtc.datachannel import DataChannels, DataRequest, RequestFailed
 
 from .pair import AGREED, End, connected, open_channel
 
+pytestmark = pytest.mark.realtime
+
 
 async def test_text_and_bytes_go_both_ways() -> None:
     async with connected() as (client, server):

@@ -25,6 +25,8 @@ from sightline.rtc.fingerprint import Fingerprint
 
 from .pair import AGREED
 
+pytestmark = pytest.mark.realtime
+
 
 class Ours:
     """DTLS and data channels of ours, and the way to them."""

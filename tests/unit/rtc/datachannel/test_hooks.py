@@ -12,6 +12,8 @@ from aiortc.rtcsctptransport import InboundStream, RTCSctpTransport
 
 from sightline.rtc.sctp import HOOKS, _Below
 
+pytestmark = pytest.mark.realtime
+
 
 def test_the_version_is_the_one_whose_source_was_read() -> None:
     assert importlib.metadata.version("aiortc") == aiortc.__version__ == "1.16.0"

@@ -15,6 +15,8 @@ from sightline.rtc.sctp_guard import MalformedSctp, check_sctp
 
 from .pair import End, connected, open_channel
 
+pytestmark = pytest.mark.realtime
+
 
 def chunk(kind: int, body: bytes, flags: int = 0, length: int | None = None) -> bytes:
     """A chunk, padded; ``length`` to lie about it."""

@@ -19,6 +19,8 @@ from sightline.rtc.srtp import SrtpSession
 
 from .link import CLIENT, SERVER, Link
 
+pytestmark = pytest.mark.realtime
+
 RTP = bytes.fromhex("8060000100000000deadbeef") + b"picture"
 
 

@@ -21,6 +21,8 @@ from tests.unit.rtc.ice.stun_server import stun_server
 from tests.unit.rtc.ice.test_interfaces import free_range
 from tests.unit.rtc.ice.turn_server import TurnServerForTests, turn_server
 
+pytestmark = pytest.mark.realtime
+
 HERE = IceConfig(interfaces=LOOPBACK)
 
 

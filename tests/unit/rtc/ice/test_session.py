@@ -11,6 +11,8 @@ from aioice import Candidate
 from sightline.rtc.ice.config import IceConfig, IceTimes
 from tests.unit.rtc.ice.peers import LOOPBACK, QUICK, Party, eventually, two_parties
 
+pytestmark = pytest.mark.realtime
+
 HERE = IceConfig(interfaces=LOOPBACK)
 
 

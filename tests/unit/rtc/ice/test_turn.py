@@ -22,6 +22,8 @@ from tests.unit.rtc.ice.certificate import tls_contexts
 from tests.unit.rtc.ice.peers import eventually
 from tests.unit.rtc.ice.turn_server import TurnServerForTests, turn_server
 
+pytestmark = pytest.mark.realtime
+
 TRANSPORTS = ["udp", "tcp", "tls"]
 
 
