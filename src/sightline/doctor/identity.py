@@ -7,20 +7,20 @@ import difflib
 import time
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import unquote
 
 import aiohttp
 import msgspec
-import yarl
 
-from ..client.refusals import CertificateNotTrusted, ClockSkew, NotAllowed, NotAService, UnknownChannel, WrongKey
-from ..errors import ConnectError, InvalidArn, InvalidChannelName, ServiceRefused, ServiceUnreachable, WireError
+from ..client.refusals import CertificateNotTrusted, NotAllowed, NotAService, SocketRefused, WrongKey, reason_of
+from ..client.socket import http_session, open_socket
+from ..errors import ConnectError, InvalidArn, SightlineError, WireError
 from ..reasons import REASONS, Reason
 from ..wire.arn import ChannelArn
 from ..wire.ids import check_channel_name
 from ..wire.sigv4 import presign_websocket
 from .findings import Stage, Verdict, fail, fine, skip, warn
 from .reach import TLS_TRUST, trusting
+from .socket import Place
 from .visit import IceEntry, Visit
 
 __all__ = ["LINK", "cause_of", "channel", "key", "link", "region", "role"]
@@ -42,29 +42,9 @@ _NO_TIME = 1_000_000_000_000
 """Milliseconds; no channel was made at that moment (2001)."""
 
 
-def cause_of(error: ConnectError) -> str:
-    """The reason's id for a refusal of the control plane."""
-    match error:
-        case ClockSkew():
-            return Reason.CLOCK_SKEW
-        case WrongKey() if "region" in error.message:
-            return Reason.WRONG_REGION
-        case WrongKey():
-            return Reason.WRONG_KEY
-        case UnknownChannel():
-            return Reason.UNKNOWN_CHANNEL
-        case NotAllowed():
-            return Reason.NOT_ALLOWED
-        case CertificateNotTrusted():
-            return TLS_TRUST
-        case ServiceRefused(code="ClientLimitExceededException"):
-            return Reason.TOO_MANY_REQUESTS
-        case ServiceRefused():
-            return Reason.BAD_REQUEST
-        case ServiceUnreachable():
-            return Reason.SERVICE_UNREACHABLE
-        case _:
-            return Reason.INTERNAL
+def cause_of(error: SightlineError) -> str:
+    """The id of the cause of a refusal of the control plane."""
+    return TLS_TRUST if isinstance(error, CertificateNotTrusted) else reason_of(error)
 
 
 # --------------------------------------------------------------------------------------- with a key
@@ -81,7 +61,7 @@ async def key(visit: Visit) -> Verdict:
     try:
         with visit.stage("channel"):
             await _describe(visit)
-    except ConnectError as error:
+    except (ConnectError, WireError) as error:
         visit.found = error
         cause = cause_of(error)
         if cause == Reason.WRONG_REGION:
@@ -132,7 +112,7 @@ async def channel(visit: Visit) -> Verdict:
     cause = cause_of(visit.found)
     if cause == Reason.NOT_ALLOWED:
         return skip("the key may not ask for it, see the next line")
-    if isinstance(visit.found.__cause__, WireError):
+    if isinstance(visit.found, WireError):
         return fail(visit.found.message, reason=Reason.UNKNOWN_CHANNEL, advice="Correct the name or the ARN.")
     advice = "Check the spelling and the case"
     names = await _names(visit)
@@ -175,9 +155,9 @@ async def role(visit: Visit) -> Verdict:
     # whether the role is allowed, and opens nothing.
     arn = ChannelArn.parse(visit.arn)
     nowhere = str(msgspec.structs.replace(arn, created_ms=_NO_TIME))
-    status, said = await _upgrade_refused(visit, _presigned(visit, nowhere))
-    if status in (401, 403):
-        return _not_allowed(visit, said)
+    refused = await _upgrade_refused(visit, _presigned(visit, nowhere))
+    if refused is not None and refused.reason is Reason.NOT_ALLOWED:
+        return _not_allowed(visit, refused.message)
     return fine(f"may connect as {visit.role}")
 
 
@@ -204,16 +184,9 @@ async def _describe(visit: Visit) -> None:
             return
         return
     if visit.channel.startswith("arn:"):
-        try:
-            ChannelArn.parse(visit.channel)
-        except InvalidArn as error:
-            raise UnknownChannel(error.message) from error
-        by = {"ChannelARN": visit.channel}
+        by = {"ChannelARN": str(ChannelArn.parse(visit.channel))}
     else:
-        try:
-            by = {"ChannelName": check_channel_name(visit.channel)}
-        except InvalidChannelName as error:
-            raise UnknownChannel(error.message) from error
+        by = {"ChannelName": check_channel_name(visit.channel)}
     answer = await visit.call("describe_signaling_channel", dict(by))
     info = answer.get("ChannelInfo")
     if not isinstance(info, dict) or "ChannelARN" not in info:
@@ -256,18 +229,16 @@ def _presigned(visit: Visit, arn: str) -> str:
     )
 
 
-async def _upgrade_refused(visit: Visit, url: str) -> tuple[int, str]:
-    """HTTP status and sentence of an upgrade that is refused; (0, "") for anything else."""
-    tls = await asyncio.to_thread(trusting, visit)
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5), trust_env=True) as http:
+async def _upgrade_refused(visit: Visit, url: str) -> SocketRefused | None:
+    async with http_session() as http:
         try:
-            socket = await http.ws_connect(yarl.URL(url, encoded=True), ssl=tls)
-            await socket.close()
-        except aiohttp.WSServerHandshakeError as error:
-            return error.status, unquote(error.headers.get("x-sightline-reason", "") if error.headers else "")
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            return 0, ""
-    return 0, ""
+            socket = await open_socket(http, Place(url, visit.target.ca_files))
+            await socket.aclose()
+        except SocketRefused as error:
+            return error
+        except ConnectError:
+            return None  # the next check says so
+    return None
 
 
 def _another_key(visit: Visit) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from ..client.api import KvsApi
 from ..client.target import Target
 from ..client.worker import Worker
-from ..errors import ConfigError, ConnectError
+from ..errors import ConfigError, SightlineError
 from ..wire.sigv4 import Credentials
 from .findings import Stage
 from .socket import DoctorSocket
@@ -88,7 +88,7 @@ class Visit:
         self.is_sightline = False
         self.proxy: str | None = None
         """Through which connections go, where the environment says so."""
-        self.found: ConnectError | None = None
+        self.found: SightlineError | None = None
         """How the first signed request was refused."""
         self.arn = ""
         self.endpoints: dict[str, str] = {}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from sightline.client.refusals import NotAllowed, NotAService, UnknownChannel, WrongKey
+from sightline.client.refusals import NotAllowed, NotAService, UnknownChannel, WrongKey, WrongRegion
 from sightline.doctor import identity, signaling
 from sightline.doctor.findings import Mark
 from sightline.doctor.visit import Visit, parse_link
@@ -55,7 +55,7 @@ async def test_a_service_that_is_something_else() -> None:
 
 
 async def test_a_wrong_region_is_no_wrong_key() -> None:
-    seen = visit(WrongKey(REGION, code="InvalidSignatureException", status=403))
+    seen = visit(WrongRegion(REGION, code="InvalidSignatureException", status=403))
     assert (await identity.key(seen)).mark is Mark.OK
     verdict = await identity.region(seen)
     assert (verdict.mark, verdict.reason) == (Mark.FAILED, "wrong-region")
@@ -135,7 +135,7 @@ async def test_the_role_is_found_out_without_opening_a_socket(status: int, mark:
     assert "X-Amz-ClientId" not in paths[0]
     if mark is Mark.FAILED:
         assert verdict.reason == "not-allowed"
-        assert verdict.meaning == "may not ConnectAsMaster: no"
+        assert "may not ConnectAsMaster: no" in verdict.meaning
 
 
 async def test_a_clock_that_is_ten_minutes_off_does_not_stop_the_rest() -> None:
