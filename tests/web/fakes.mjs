@@ -85,15 +85,24 @@ export function fakePeerConnection(journal = []) {
     transceivers = [];
     remoteCandidates = [];
     framesDecoded = 0;
+    packetsReceived = 0;
     answerError = null;
+    restarts = 0;
+    /** The ICE servers of each gathering, the latest first. */
+    gathered = [];
 
     constructor(configuration) {
       this.configuration = configuration;
       this.constructor.all.push(this);
     }
     addTransceiver(kind, { direction }) {
-      const sender = { track: { kind } };
-      this.transceivers.push({ kind, direction, sender, stop: () => journal.push(`stop ${kind}`) });
+      const sender = {
+        track: { kind },
+        replaceTrack: async (track) => { sender.track = track; },
+      };
+      const transceiver = { kind, direction, currentDirection: null, sender, stop: () => journal.push(`stop ${kind}`) };
+      this.transceivers.push(transceiver);
+      return transceiver;
     }
     getTransceivers() {
       return this.transceivers;
@@ -107,11 +116,13 @@ export function fakePeerConnection(journal = []) {
     setConfiguration(configuration) {
       this.configuration = configuration;
     }
-    async createOffer() {
-      return { type: 'offer', sdp: 'v=0 offer' };
+    async createOffer(options) {
+      const number = options?.iceRestart ? ++this.restarts : 0;
+      return { type: 'offer', sdp: number ? `v=0 restart ${number}` : 'v=0 offer' };
     }
     async setLocalDescription(description) {
       this.localDescription = description;
+      this.gathered = [this.configuration.iceServers, ...this.gathered];
       this.gather('candidate:1');
     }
     async setRemoteDescription(description) {
@@ -124,10 +135,11 @@ export function fakePeerConnection(journal = []) {
       this.remoteCandidates.push(candidate.candidate);
     }
     async getStats() {
-      const video = { id: 'v', type: 'inbound-rtp', kind: 'video', timestamp: 0, framesDecoded: this.framesDecoded };
+      const video = { id: 'v', type: 'inbound-rtp', kind: 'video', timestamp: 0, framesDecoded: this.framesDecoded, packetsReceived: this.packetsReceived };
       return new Map([['v', video]]);
     }
     close() {
+      this.isClosed = true;
       journal.push('peer connection');
     }
     // What the browser does:
@@ -138,9 +150,40 @@ export function fakePeerConnection(journal = []) {
       this.connectionState = state;
       this.onconnectionstatechange?.();
     }
+    refuseCandidate(errorCode) {
+      this.onicecandidateerror?.({ errorCode, url: 'turn:host' });
+    }
     addRemote(track) {
       this.ontrack?.({ track, streams: [] });
     }
+  };
+}
+
+/** The platform's word about the network. */
+export class FakeNetwork {
+  window = new EventTarget();
+  navigator = { onLine: true, connection: Object.assign(new EventTarget(), { type: 'wifi' }), mediaDevices: undefined };
+
+  go(online) {
+    this.navigator.onLine = online;
+    this.window.dispatchEvent(new Event(online ? 'online' : 'offline'));
+  }
+  become(type, { silently = false } = {}) {
+    this.navigator.connection.type = type;
+    if (!silently) this.navigator.connection.dispatchEvent(new Event('change'));
+  }
+}
+
+/** A microphone: `tracks` are all that were ever given out. */
+export class FakeMicrophone {
+  tracks = [];
+  error = null;
+
+  getUserMedia = async () => {
+    if (this.error) throw this.error;
+    const track = { kind: 'audio', readyState: 'live', stop: () => { track.readyState = 'ended'; } };
+    this.tracks.push(track);
+    return { getTracks: () => [track], getAudioTracks: () => [track] };
   };
 }
 

@@ -2,21 +2,24 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { bitrate, frameRate, milliseconds, resolution } from '../../src/sightline/web/pages/format.js';
-import { chooseLanguage, hasText, text } from '../../src/sightline/web/pages/language.js';
-import { MESSAGES } from '../../src/sightline/web/pages/messages.js';
-import { FAILURES } from '../../src/sightline/web/sdk/errors.js';
+import { addMessages, chooseLanguage, hasText, text } from '../../src/sightline/web/pages/language.js';
+import { CHECKS } from '../../src/sightline/web/pages/diagnose.js';
+import { DIAGNOSE_MESSAGES } from '../../src/sightline/web/pages/diagnose_messages.js';
+import { MESSAGES as VIEW_MESSAGES } from '../../src/sightline/web/pages/messages.js';
+import { waterfall } from '../../src/sightline/web/pages/waterfall.js';
+import { REASONS } from '../../src/sightline/web/sdk/reasons.js';
 
+addMessages(DIAGNOSE_MESSAGES);
+const MESSAGES = { ...VIEW_MESSAGES, ...DIAGNOSE_MESSAGES };
 const WEB = new URL('../../src/sightline/web/', import.meta.url);
 const read = (path) => readFileSync(new URL(path, WEB), 'utf8');
 const pages = readdirSync(new URL('pages/', WEB));
 const html = pages.filter((name) => name.endsWith('.html'));
-const scripts = pages.filter((name) => name.endsWith('.js') && name !== 'messages.js');
+const scripts = pages.filter((name) => name.endsWith('.js') && !name.endsWith('messages.js'));
 
-// What the service's session request may say (the HTTP contract of /sightline/v1/session).
-const REFUSALS = ['bad-request', 'link-required', 'link-invalid', 'link-expired', 'link-revoked', 'link-scope',
-  'unknown-channel', 'bad-client-id', 'foreign-origin', 'too-many-requests'];
-const STATES = ['idle', 'opening', 'offering', 'connecting', 'watching', 'stalled', 'failed', 'closed'];
-const STAGES = ['session', 'offerReady', 'socket', 'offerSent', 'answer', 'connected', 'firstFrame'];
+const STATES = ['idle', 'opening', 'offering', 'connecting', 'watching', 'recovering', 'waiting', 'stalled', 'absent', 'failed', 'closed'];
+const STAGES = ['page', 'session', 'offerReady', 'socket', 'answer', 'connected', 'firstFrame'];
+const NOTICES = ['network-changed', 'connection-lost', 'offline', 'camera-offline', 'camera-silent', 'no-media', 'other'];
 const placeholders = (message) => [...message.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
 
 test('every message is there in English and Korean, with the same values filled in', () => {
@@ -31,25 +34,45 @@ test('every message is there in English and Korean, with the same values filled 
 
 test('every message that the pages use exists, and none is left over', () => {
   const used = new Set();
-  for (const name of html) {
-    for (const [, id] of read(`pages/${name}`).matchAll(/data-(?:text|label)="([^"]+)"/g)) used.add(id);
+  const elsewhere = new Set(); // the broadcasting page has a table and a test of its own
+  for (const name of [...html, ...scripts]) {
+    const into = name.startsWith('broadcast') ? elsewhere : used;
+    const mention = name.endsWith('.html') ? /data-(?:text|label)="([^"]+)"/g : /'([a-z-]+\.[a-z-]+)'/g;
+    for (const [, id] of read(`pages/${name}`).matchAll(mention)) into.add(id);
   }
-  for (const name of scripts) {
-    for (const [, id] of read(`pages/${name}`).matchAll(/'([a-z-]+\.[a-z-]+)'/g)) used.add(id);
-  }
+  for (const id of elsewhere) if (hasText(id)) used.add(id);
   for (const state of STATES) used.add(`state.${state}`);
   for (const stage of STAGES) used.add(`stage.${stage}`);
   for (const type of ['host', 'srflx', 'prflx', 'relay']) used.add(`path.${type}`);
-  for (const id of [...Object.keys(FAILURES), ...REFUSALS, 'unknown']) {
+  for (const notice of NOTICES) used.add(`notice.${notice}`);
+  for (const id of [...Object.keys(REASONS), 'unknown']) {
     for (const part of ['what', 'means', 'do']) used.add(`error.${id}.${part}`);
   }
+  for (const { id } of CHECKS) used.add(`check.${id}`);
+  for (const mark of ['ok', 'warning', 'failed', 'skipped', 'running']) used.add(`diagnose.mark-${mark}`);
+  for (const reason of ['no-answer', 'no-path', 'no-media']) used.add(`diagnose.${reason}-no`);
+  for (const part of ['what', 'means', 'do']) for (const check of ['stun', 'turn']) used.add(`error.${check}.${part}`);
   used.add('view.no-script'); // stands in view.html itself, see below
   assert.deepEqual([...used].filter((id) => !hasText(id)), []);
   assert.deepEqual(Object.keys(MESSAGES).filter((id) => !used.has(id)), []);
 });
 
+test('nobody can be told something without a text: each reason, in both languages, says what, why and what to do', () => {
+  for (const id of Object.keys(REASONS)) {
+    for (const language of ['en', 'ko']) {
+      const said = ['what', 'means', 'do'].map((part) => text(`error.${id}.${part}`, { channel: 'porch' }, language));
+      assert.ok(said.every((words) => words.length > 3 && !words.includes('{')), `${id} ${language}`);
+      assert.doesNotMatch(said[0], /[.。]$/, `${id} ${language}: a heading`);
+    }
+  }
+});
+
+test('the banner speaks of reasons that there are', () => {
+  for (const id of NOTICES.slice(0, -1)) assert.ok(id in REASONS, id);
+});
+
 test('the English in the HTML is the English of the table', () => {
-  for (const name of html) {
+  for (const name of html.filter((name) => !name.startsWith('broadcast'))) {
     for (const [, id, , words] of read(`pages/${name}`).matchAll(/data-text="([^"]+)"([^>]*)>([^<]*)</g)) {
       assert.equal(words, MESSAGES[id].en, `${name}: ${id}`);
     }
@@ -98,6 +121,19 @@ test('every element that the view writes to is on its page', () => {
   for (const hook of ['state', 'resolution', 'frame-rate', 'bitrate', 'error', 'retry', 'video', 'first-frame']) {
     assert.match(source, new RegExp(`data-testid="${hook}"`));
   }
+});
+
+test('the way to the first picture: what took how long, and what went on at the same time', () => {
+  const timings = { startedAt: 200, session: 30, offerReady: 45, socket: 50, offerSent: 50.5, answer: 90, connected: 160, firstFrame: 200 };
+  assert.deepEqual(waterfall(timings), [
+    { id: 'page', from: 0, to: 200 },
+    { id: 'session', from: 200, to: 230 },
+    { id: 'offerReady', from: 230, to: 245 },
+    { id: 'socket', from: 230, to: 250 },
+    { id: 'answer', from: 250.5, to: 290 },
+    { id: 'connected', from: 290, to: 360 },
+    { id: 'firstFrame', from: 360, to: 400 },
+  ]);
 });
 
 test('figures as people read them', () => {

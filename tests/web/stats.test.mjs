@@ -41,3 +41,24 @@ for (const [browser, more] of [
     assert.deepEqual([stats.path, stats.protocol, stats.roundTrip], ['relay', 'udp', 0.02]);
   });
 }
+
+test('the delay of the picture: half a round trip, and what each frame took from its first packet to being decoded', () => {
+  const reader = new StatsReader();
+  const more = [{ ...pair, selected: true }];
+  const read = (frames, video) => {
+    const given = report({ at: frames, frames, bytes: 0, more });
+    Object.assign(given.get('v'), video);
+    return reader.read(given, 'connected').delay;
+  };
+  assert.equal(read(0, { totalProcessingDelay: 0 }), null);
+  assert.ok(Math.abs(read(10, { totalProcessingDelay: 0.5 }) - 0.06) < 1e-9);
+  assert.equal(read(10, { totalProcessingDelay: 0.5 }), null, 'no picture, no delay');
+  const older = new StatsReader();
+  const parts = (frames, jitterBufferDelay, totalDecodeTime) => {
+    const given = report({ at: frames, frames, bytes: 0, more });
+    Object.assign(given.get('v'), { jitterBufferDelay, totalDecodeTime });
+    return older.read(given, 'connected').delay;
+  };
+  parts(0, 0, 0);
+  assert.ok(Math.abs(parts(10, 0.3, 0.1) - 0.05) < 1e-9);
+});

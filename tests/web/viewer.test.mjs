@@ -2,34 +2,53 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SightlineError } from '../../src/sightline/web/sdk/errors.js';
 import { Viewer } from '../../src/sightline/web/sdk/viewer.js';
-import { FakeClock, FakeMediaStream, FakeVideo, fakePeerConnection, fakeWebSocket, settle } from './fakes.mjs';
+import { retryOnce } from '../../src/sightline/web/sdk/viewer_session.js';
+import { FakeClock, FakeMediaStream, FakeMicrophone, FakeNetwork, FakeVideo, fakePeerConnection, fakeWebSocket, settle } from './fakes.mjs';
 
-const SESSION = { url: 'wss://host/viewer?X-Amz-Signature=1', iceServers: [{ urls: ['stun:host'] }], clientId: 'viewer-1' };
+const RELAY = { urls: ['turn:host'], username: '1:a', credential: 'b' };
+const SESSION = { url: 'wss://host/viewer?X-Amz-Signature=1', iceServers: [{ urls: ['stun:host'] }] };
+const OURS = { url: 'wss://host/viewer?X-Amz-Signature=1&X-Sightline-Extras=1', iceServers: [RELAY] };
+const ONCE = retryOnce({ retries: 0 });
 
 /** A viewer in a fake browser, and everything that it tells. */
-function stage(options = {}) {
+function stage({ platform = {}, ...options } = {}) {
   const clock = new FakeClock();
   const journal = [];
   const WebSocket = fakeWebSocket(journal);
   const RTCPeerConnection = fakePeerConnection(journal);
+  const network = new FakeNetwork();
+  const microphone = new FakeMicrophone();
+  network.navigator.mediaDevices = microphone;
   const video = new FakeVideo();
+  const asked = [];
   const viewer = new Viewer({
-    session: async () => SESSION,
+    session: async (signal, { clientId }) => {
+      asked.push(clientId);
+      return SESSION;
+    },
+    clientId: 'me',
     video,
-    platform: { ...clock, now: clock.now, WebSocket, RTCPeerConnection, MediaStream: FakeMediaStream },
+    policy: ONCE,
+    platform: {
+      ...clock, now: clock.now, WebSocket, RTCPeerConnection, MediaStream: FakeMediaStream,
+      window: network.window, navigator: network.navigator, ...platform,
+    },
     ...options,
   });
   const states = [];
   const told = [];
+  const notices = [];
   viewer.on('statechange', ({ state }) => states.push(state));
-  for (const name of ['failed', 'firstframe', 'stats', 'stall', 'playblocked', 'statusresponse', 'goaway']) {
+  viewer.on('notice', (notice) => notices.push(notice?.id ?? null));
+  for (const name of ['failed', 'firstframe', 'stats', 'playblocked', 'statusresponse', 'goaway']) {
     viewer.on(name, (detail) => told.push([name, detail]));
   }
   return {
-    viewer, clock, journal, video, states, told, WebSocket, RTCPeerConnection,
+    viewer, clock, journal, video, states, told, notices, asked, network, microphone, WebSocket, RTCPeerConnection,
     get socket() { return WebSocket.all.at(-1); },
     get peer() { return RTCPeerConnection.all.at(-1); },
     failures: () => told.filter(([name]) => name === 'failed').map(([, { id }]) => id),
+    offers: (socket) => socket.payloads('SDP_OFFER').map(({ sdp }) => sdp),
     /** Goes as far as `place`. */
     async upTo(place) {
       viewer.open();
@@ -37,14 +56,24 @@ function stage(options = {}) {
       if (place === 'opening') return;
       this.socket.accept();
       if (place === 'offering') return;
-      this.socket.deliver('SDP_ANSWER', { type: 'answer', sdp: 'v=0' });
-      await settle();
+      await this.answer();
       if (place === 'connecting') return;
       this.peer.addRemote({ kind: 'video' });
       this.peer.become('connected');
       await settle();
       if (place === 'connected') return;
       video.show();
+    },
+    async answer() {
+      this.socket.deliver('SDP_ANSWER', { type: 'answer', sdp: 'v=0' });
+      await settle();
+    },
+    /** The picture moves for that long. */
+    async play(ms) {
+      for (let passed = 0; passed < ms; passed += 100) {
+        video.show();
+        await clock.pass(100);
+      }
     },
   };
 }
@@ -53,7 +82,9 @@ test('reaches the picture and tells every stage', async () => {
   const s = stage();
   await s.upTo('watching');
   assert.deepEqual(s.states, ['opening', 'offering', 'connecting', 'watching']);
-  assert.equal(s.viewer.clientId, 'viewer-1');
+  assert.equal(s.viewer.clientId, 'me');
+  assert.deepEqual(s.asked, ['me']);
+  assert.deepEqual(s.notices, []);
   assert.equal(s.video.srcObject, s.viewer.stream);
   const [[name, timings]] = s.told;
   assert.equal(name, 'firstframe');
@@ -116,11 +147,28 @@ test('no answer within 15 s: says so and lets go of everything', async () => {
   assert.equal(s.clock.pending, 0);
 });
 
+test('seed 001.3: waits 4 s, tries once more under another id, then says plainly why', async () => {
+  const s = stage({ policy: retryOnce() });
+  await s.upTo('offering');
+  await s.clock.pass(15_000);
+  assert.deepEqual(s.notices, ['no-answer']);
+  assert.deepEqual([s.viewer.state, s.WebSocket.all.length], ['waiting', 1]);
+  await s.clock.pass(4_000);
+  s.socket.accept();
+  assert.equal(s.viewer.state, 'offering');
+  await s.clock.pass(15_000);
+  assert.deepEqual(s.failures(), ['no-answer']);
+  assert.deepEqual(s.asked, ['me', 'me-2']);
+});
+
 test('answered, but no connection within 15 s: no-path', async () => {
   const s = stage();
   await s.upTo('connecting');
+  s.peer.gather('candidate:2 1 udp 1 192.0.2.1 5 typ srflx raddr 0.0.0.0');
+  s.socket.deliver('ICE_CANDIDATE', { candidate: 'candidate:3 1 udp 1 192.0.2.2 5 typ host' });
   await s.clock.pass(15_000);
   assert.deepEqual(s.failures(), ['no-path']);
+  assert.deepEqual(s.told.at(-1)[1].tried, { local: ['unknown', 'srflx'], remote: ['host'] });
 });
 
 test('connected, but no picture within 5 s: no-media', async () => {
@@ -145,30 +193,225 @@ test('statistics come every second', async () => {
   assert.equal(s.told.filter(([name]) => name === 'stats').length, 3);
 });
 
-test('a picture that stands still for 2 s is told, and that it goes on', async () => {
+test('a picture that stands still for 2 s while packets come is told, and that it goes on', async () => {
   const s = stage();
   await s.upTo('watching');
-  await s.clock.pass(1_500);
+  const packets = async (ms) => {
+    for (let passed = 0; passed < ms; passed += 250) {
+      s.peer.packetsReceived += 1;
+      await s.clock.pass(250);
+    }
+  };
+  await packets(1_750);
+  assert.deepEqual(s.notices, []);
+  await packets(500);
+  assert.deepEqual(s.notices, ['no-media']);
   s.video.show();
-  await s.clock.pass(1_900);
-  const stalls = () => s.told.filter(([name]) => name === 'stall').map(([, { stalled }]) => stalled);
-  assert.deepEqual(stalls(), []);
-  await s.clock.pass(200);
-  assert.deepEqual(stalls(), [true]);
-  s.video.show();
-  assert.deepEqual(stalls(), [true, false]);
-  await s.clock.pass(2_000);
-  assert.deepEqual(stalls(), [true, false, true]);
+  assert.deepEqual([s.notices, s.viewer.state], [['no-media', null], 'watching']);
 });
 
-test('the connection fails while watching: connection-lost', async () => {
+test('silence for 1 s: an ICE restart over the living socket, on the same peer connection', async () => {
   const s = stage();
   await s.upTo('watching');
-  s.peer.become('disconnected');
+  await s.play(3_000);
+  await s.clock.pass(800);
   assert.equal(s.viewer.state, 'watching');
-  s.peer.become('failed');
-  assert.deepEqual(s.failures(), ['connection-lost']);
-  assert.equal(s.video.srcObject, null, 'no frozen picture is left');
+  await s.clock.pass(200);
+  assert.deepEqual([s.viewer.state, s.notices], ['recovering', ['connection-lost']]);
+  assert.deepEqual(s.offers(s.socket), ['v=0 offer', 'v=0 restart 1']);
+  assert.equal(s.video.srcObject, s.viewer.stream, 'the last picture stands until there is a new one');
+  s.socket.deliver('ICE_CANDIDATE', { candidate: 'of the new generation' });
+  assert.deepEqual(s.peer.remoteCandidates, []);
+  await s.answer();
+  assert.deepEqual(s.peer.remoteCandidates, ['of the new generation']);
+  s.video.show();
+  assert.deepEqual([s.viewer.state, s.notices], ['watching', ['connection-lost', null]]);
+  assert.deepEqual([s.WebSocket.all.length, s.RTCPeerConnection.all.length], [1, 1]);
+});
+
+test('a browser that holds the page back is no silence', async () => {
+  const s = stage();
+  await s.upTo('watching');
+  await s.clock.pass(700);
+  s.peer.packetsReceived = s.peer.framesDecoded = 100; // since then no timer came but the one that judges
+  await s.clock.pass(300);
+  assert.equal(s.viewer.state, 'watching');
+});
+
+test('the answer to an offer that another has replaced comes too late', async () => {
+  const s = stage({ session: async () => OURS });
+  await s.upTo('watching');
+  s.socket.receive('{"messageType":"RECONNECT_ICE_SERVER"}');
+  await settle();
+  await s.clock.pass(1_000);
+  assert.deepEqual(s.offers(s.socket), ['v=0 offer', 'v=0 restart 1', 'v=0 restart 2']);
+  await s.answer();
+  s.socket.deliver('ICE_CANDIDATE', { candidate: 'late' });
+  assert.deepEqual(s.peer.remoteCandidates, [], 'the offer that is out has no answer yet');
+  await s.answer();
+  assert.deepEqual(s.peer.remoteCandidates, ['late']);
+});
+
+test('another network: restarted at once', async () => {
+  const s = stage();
+  await s.upTo('watching');
+  s.network.become('cellular');
+  await settle();
+  assert.deepEqual([s.viewer.state, s.notices], ['recovering', ['network-changed']]);
+  assert.equal(s.offers(s.socket).length, 2);
+});
+
+test('the socket closes while the picture flows: nobody sees anything, and a new one is opened', async () => {
+  const s = stage();
+  await s.upTo('watching');
+  s.socket.drop();
+  await settle();
+  assert.equal(s.WebSocket.all.length, 2);
+  s.socket.accept();
+  await s.play(2_000);
+  assert.deepEqual([s.viewer.state, s.notices, s.asked], ['watching', [], ['me', 'me']]);
+  assert.deepEqual(s.offers(s.socket), []);
+});
+
+test('GO_AWAY: the new socket is open before the old one closes, whose end is nobody’s business', async () => {
+  const s = stage();
+  await s.upTo('watching');
+  const [old] = s.WebSocket.all;
+  old.receive('{"messageType":"GO_AWAY"}');
+  await settle();
+  assert.deepEqual([s.WebSocket.all.length, old.closedWith], [2, undefined]);
+  s.socket.accept();
+  assert.equal(old.closedWith, 1000);
+  await s.play(2_000);
+  assert.deepEqual([s.viewer.state, s.notices, s.WebSocket.all.length], ['watching', [], 2]);
+  assert.deepEqual(s.told.filter(([name]) => name !== 'stats' && name !== 'firstframe'), [['goaway', null]]);
+});
+
+test('GO_AWAY and the old socket is quicker gone: one new socket all the same', async () => {
+  const s = stage();
+  await s.upTo('watching');
+  const [old] = s.WebSocket.all;
+  old.receive('{"messageType":"GO_AWAY"}');
+  await settle();
+  old.drop();
+  s.socket.accept();
+  await s.play(2_000);
+  assert.deepEqual([s.viewer.state, s.WebSocket.all.length], ['watching', 2]);
+});
+
+test('RECONNECT_ICE_SERVER: gathers anew with fresh servers, and the picture goes on', async () => {
+  let number = 0;
+  const s = stage({ session: async () => ({ ...OURS, iceServers: [{ ...RELAY, username: `${++number}` }] }) });
+  await s.upTo('watching');
+  s.socket.receive('{"messageType":"RECONNECT_ICE_SERVER"}');
+  await settle();
+  await s.answer();
+  assert.deepEqual(s.peer.gathered.map(([{ username }]) => username), ['2', '1']);
+  assert.deepEqual([s.viewer.state, s.notices, s.RTCPeerConnection.all.length], ['watching', [], 1]);
+});
+
+test('fresh ICE servers for the next gathering every 270 s, and nothing is restarted', async () => {
+  let number = 0;
+  const s = stage({ session: async () => ({ ...OURS, iceServers: [{ ...RELAY, username: `${++number}` }] }) });
+  await s.upTo('watching');
+  await s.play(600_000);
+  assert.equal(s.peer.configuration.iceServers[0].username, '3');
+  assert.deepEqual([s.peer.gathered.length, s.WebSocket.all.length, s.notices], [1, 1, []]);
+});
+
+test('TURN credentials that have expired: ice-expired is the reason when there is no path', async () => {
+  const s = stage();
+  await s.upTo('connecting');
+  s.peer.refuseCandidate(701);
+  assert.deepEqual(s.notices, []);
+  s.peer.refuseCandidate(401);
+  assert.deepEqual(s.notices, ['ice-expired']);
+  await s.clock.pass(15_000);
+  assert.deepEqual(s.failures(), ['ice-expired']);
+});
+
+test('the camera is not there: told at once, and offered to when it comes', async () => {
+  const s = stage({ session: async () => OURS });
+  await s.upTo('offering');
+  s.socket.deliver('sightline/master', { present: false, ours: false });
+  assert.deepEqual([s.notices, s.viewer.state], [['camera-offline'], 'offering']);
+  s.socket.deliver('sightline/master', { present: true, ours: true });
+  assert.deepEqual(s.notices, ['camera-offline', null]);
+  assert.deepEqual(s.offers(s.socket), ['v=0 offer', 'v=0 offer']);
+  assert.equal(s.socket.payloads('ICE_CANDIDATE').length, 2, 'its candidates go with it');
+  await s.answer();
+  assert.equal(s.viewer.state, 'connecting');
+});
+
+test('a refused socket says why before it closes: the reason, and no useless retry', async () => {
+  const s = stage({ session: async () => OURS, policy: retryOnce() });
+  await s.upTo('opening');
+  s.socket.accept();
+  s.socket.deliver('sightline/notice', { reason: 'viewer-limit', message: 'Three watch.' });
+  s.socket.drop(4429);
+  assert.deepEqual(s.told.at(-1), ['failed', { id: 'viewer-limit', message: 'Three watch.' }]);
+  await s.clock.pass(60_000);
+  assert.equal(s.WebSocket.all.length, 1);
+});
+
+test('the close code tells the reason when the frame got lost', async () => {
+  const s = stage({ session: async () => OURS });
+  await s.upTo('opening');
+  s.socket.accept();
+  s.socket.drop(4404);
+  assert.deepEqual(s.failures(), ['unknown-channel']);
+});
+
+test('a client id outside the rules: nothing is asked for or sent', async () => {
+  const s = stage({ clientId: 'no spaces' });
+  s.viewer.open();
+  await settle();
+  assert.deepEqual([s.failures(), s.asked, s.WebSocket.all, s.RTCPeerConnection.all], [['bad-client-id'], [], [], []]);
+  assert.match(s.told[0][1].message, /A-Z a-z 0-9/);
+  assert.equal(s.clock.pending, 0);
+});
+
+test('reconnect: everything anew at once, in any state', async () => {
+  const s = stage();
+  for (const place of ['opening', 'offering', 'connecting', 'watching']) {
+    await s.upTo(place);
+    const before = s.peer;
+    s.viewer.reconnect();
+    await settle();
+    assert.equal(before.isClosed, true);
+    assert.equal(s.viewer.state, 'opening');
+    s.viewer.close();
+  }
+});
+
+test('talking: the microphone is asked for only then, sent at once, and let go of afterwards', async () => {
+  const s = stage({ talk: true });
+  await s.upTo('watching');
+  assert.deepEqual(s.peer.transceivers.map(({ direction }) => direction), ['recvonly', 'sendrecv']);
+  assert.deepEqual([s.viewer.canTalk, s.microphone.tracks.length], [false, 0]);
+  s.peer.transceivers[1].currentDirection = 'sendrecv';
+  assert.equal(s.viewer.canTalk, true);
+  await s.viewer.startTalking();
+  const [track] = s.microphone.tracks;
+  assert.deepEqual([s.peer.transceivers[1].sender.track, s.viewer.isTalking], [track, true]);
+  s.viewer.reconnect();
+  await settle();
+  assert.equal(s.peer.transceivers[1].sender.track, track, 'kept over a reconnect (seed 001.7)');
+  s.viewer.stopTalking();
+  assert.deepEqual([track.readyState, s.viewer.isTalking], ['ended', false]);
+  assert.equal(s.peer.transceivers[1].sender.track, null);
+});
+
+test('closing lets go of the microphone, also of one that comes too late (seed 003.4)', async () => {
+  const s = stage({ talk: true });
+  await s.upTo('watching');
+  await s.viewer.startTalking();
+  s.viewer.close();
+  await s.upTo('watching');
+  const late = s.viewer.startTalking();
+  s.viewer.close();
+  await late;
+  assert.deepEqual(s.microphone.tracks.map(({ readyState }) => readyState), ['ended', 'ended']);
 });
 
 test('the reason of a refused session reaches the person', async () => {
@@ -176,6 +419,7 @@ test('the reason of a refused session reaches the person', async () => {
   s.viewer.open();
   await settle();
   assert.deepEqual(s.told, [['failed', { id: 'link-expired', message: 'It is over.' }]]);
+  assert.equal(s.clock.pending, 0);
 });
 
 test('a session function that just throws: service-unreachable', async () => {
@@ -284,15 +528,24 @@ test('status and go-away of the service are passed on and end nothing', async ()
   assert.equal(s.viewer.state, 'offering');
 });
 
-test('200 rounds leave no timer, socket or peer connection behind', async () => {
-  const s = stage();
+test('200 rounds leave no timer, listener, socket, track or peer connection behind', async () => {
+  const s = stage({ session: async () => OURS, talk: true });
   const places = ['opening', 'offering', 'connecting', 'connected', 'watching'];
   for (let round = 0; round < 200; round++) {
     await s.upTo(places[round % places.length]);
+    if (round % 7 === 0) await s.viewer.startTalking();
+    if (round % 3 === 0) s.viewer.reconnect();
+    if (round % 4 === 0) s.socket?.receive('{"messageType":"GO_AWAY"}');
     s.viewer.close();
+    await settle();
+    assert.equal(s.clock.pending, 0, `round ${round}`);
   }
-  await settle();
-  assert.equal(s.clock.pending, 0);
   assert.equal(s.WebSocket.all.filter(({ readyState }) => readyState !== 3).length, 0);
-  assert.equal(s.journal.filter((step) => step === 'peer connection').length, 200);
+  assert.equal(s.RTCPeerConnection.all.filter(({ isClosed }) => !isClosed).length, 0);
+  assert.equal(s.microphone.tracks.filter(({ readyState }) => readyState === 'live').length, 0);
+  assert.deepEqual([s.viewer.stream, s.video.srcObject, s.video.isWatched], [null, null, false]);
+  const before = s.told.length;
+  s.network.go(false);
+  s.network.go(true);
+  assert.equal(s.told.length, before);
 });

@@ -1,6 +1,9 @@
 import * as format from './format.js';
 import { hasText, language, text } from './language.js';
 import { elements } from './view_elements.js';
+import { waterfall } from './waterfall.js';
+
+/** @typedef {import('../sdk/viewer.js').FirstFrame} FirstFrame */
 
 /** @param {import('../sdk/stats.js').ViewerStats} stats */
 export function showDetails(stats) {
@@ -11,25 +14,45 @@ export function showDetails(stats) {
   elements.lost.textContent = stats.packetsLost.toLocaleString(language);
 }
 
+/** A new attempt: what was measured belongs to the one before. */
+export function clearDetails() {
+  elements.firstFrame.textContent = '';
+  elements.stages.replaceChildren();
+}
+
 /**
- * The stages of the first picture: as rows for people, as JSON for benchmarks.
+ * The way to the first picture: for people as bars, for benchmarks as JSON.
  *
- * @param {import('../sdk/viewer.js').FirstFrame} timings
+ * @param {FirstFrame} timings
  */
 export function showFirstFrame(timings) {
-  const { startedAt, ...stages } = timings;
-  const reached = Object.entries(stages).sort(([, a], [, b]) => a - b);
-  elements.stages.replaceChildren(...reached.map(([stage, ms]) => row(text(`stage.${stage}`), format.milliseconds(ms / 1000, language))));
+  elements.stages.replaceChildren(...waterfall(timings).map((stage) => row(stage, timings)));
   elements.firstFrame.textContent = JSON.stringify(timings);
 }
 
-/** @param {string} name  @param {string} value */
-function row(name, value) {
-  const group = document.createElement('div');
-  const term = document.createElement('dt');
-  const description = document.createElement('dd');
-  term.textContent = name;
-  description.textContent = value;
-  group.append(term, description);
-  return group;
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** @param {{id: string, from: number, to: number}} stage  @param {FirstFrame} timings */
+function row({ id, from, to }, { startedAt, firstFrame = 0 }) {
+  const all = startedAt + firstFrame || 1;
+  const item = document.createElement('li');
+  const bar = document.createElementNS(SVG, 'svg');
+  bar.setAttribute('viewBox', '0 0 100 1');
+  bar.setAttribute('preserveAspectRatio', 'none');
+  bar.setAttribute('aria-hidden', 'true');
+  const rectangle = document.createElementNS(SVG, 'rect');
+  const width = Math.max(0.6, ((to - from) / all) * 100); // never too thin to be seen
+  rectangle.setAttribute('x', String(Math.min((from / all) * 100, 100 - width)));
+  rectangle.setAttribute('width', String(width));
+  rectangle.setAttribute('height', '1');
+  bar.append(rectangle);
+  item.append(span(text(`stage.${id}`)), bar, span(format.milliseconds((to - from) / 1000, language)));
+  return item;
+}
+
+/** @param {string} words */
+function span(words) {
+  const element = document.createElement('span');
+  element.textContent = words;
+  return element;
 }

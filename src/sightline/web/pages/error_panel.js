@@ -7,18 +7,20 @@ let hadFocus = false;
 /**
  * Shows what happened, what it means and what to do, in the place of the picture.
  *
- * @param {import('../sdk/errors.js').Failure} failure
+ * @param {import('../sdk/viewer.js').ViewerFailure} failure
  * @param {string} channel
  */
-export function showError({ id, message }, channel) {
+export function showError({ id, message, tried }, channel) {
   const known = hasText(`error.${id}.what`);
   const key = known ? id : 'unknown';
   elements.errorWhat.textContent = text(`error.${key}.what`, { channel });
   // Of a reason without a text here, the service's own sentence says more than ours could.
   elements.errorMeans.textContent = known || !message ? text(`error.${key}.means`, { channel }) : message;
   elements.errorDo.textContent = text(`error.${key}.do`, { channel });
+  elements.errorTried.hidden = !tried;
+  if (tried) elements.errorTried.textContent = text('view.tried', { local: kinds(tried.local), remote: kinds(tried.remote) });
   elements.errorId.textContent = id;
-  elements.stage.hidden = true;
+  elements.frame.hidden = true;
   elements.error.hidden = false;
   if (hadFocus && document.activeElement === document.body) elements.retry.focus();
 }
@@ -26,5 +28,10 @@ export function showError({ id, message }, channel) {
 export function hideError() {
   hadFocus = elements.error.contains(document.activeElement);
   elements.error.hidden = true;
-  elements.stage.hidden = false;
+  elements.frame.hidden = false;
+}
+
+/** @param {string[]} types  of candidates */
+function kinds(types) {
+  return types.filter((type) => hasText(`path.${type}`)).map((type) => text(`path.${type}`)).join(', ') || '–';
 }

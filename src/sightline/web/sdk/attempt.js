@@ -1,84 +1,342 @@
-import { SignalingClient } from './signaling.js';
+import { Emitter } from './events.js';
+import { SightlineError, failureFrom } from './errors.js';
+import { Link } from './link.js';
+import { Pulse, readCounters } from './pulse.js';
+import { reasonOfClose } from './reasons.js';
+import { asksForExtras } from './signaling.js';
+import { StatsReader } from './stats.js';
+import { ICE_SERVERS_INTERVAL, STATS_INTERVAL } from './timers.js';
 import { ViewerPeer } from './viewer_peer.js';
 
 /**
- * What one attempt to watch holds, so that it can be let go of as one: timers, socket, peer connection, and the
- * times at which its stages were reached.
+ * How long the first picture took: `startedAt` in milliseconds since the page's navigation began, all others in
+ * milliseconds since `startedAt`. Session and offer are made at the same time.
+ *
+ * @typedef {object} FirstFrame
+ * @property {number} startedAt
+ * @property {number} [session]     the session is here: URL and ICE servers
+ * @property {number} [offerReady]  the offer is made and gathering has begun
+ * @property {number} [socket]      the signaling socket is open
+ * @property {number} [offerSent]
+ * @property {number} [answer]
+ * @property {number} [connected]   ICE and DTLS are done
+ * @property {number} [firstFrame]  decoded and shown
+ *
+ * @typedef {object} AttemptEvents
+ * @property {import('./viewer_session.js').ViewerInput} input  what the session has to know
+ * @property {import('./session.js').Session} session
+ * @property {MediaStreamTrack} track
+ * @property {import('./stats.js').ViewerStats} stats
+ * @property {FirstFrame} firstframe
+ * @property {import('./signaling.js').StatusResponse} statusresponse
+ * @property {null} goaway
+ *
+ * @typedef {object} AttemptOptions
+ * @property {import('./timers.js').Platform} platform
+ * @property {(signal: AbortSignal) => Promise<import('./session.js').Session>} request  asks for a session
+ * @property {HTMLVideoElement | null} video
+ * @property {'recvonly' | 'sendrecv' | null} audio
+ * @property {RTCIceTransportPolicy} iceTransportPolicy
+ * @property {number} [iceServersInterval]  milliseconds between two fetches of ICE servers
  */
-export class Attempt {
-  /** Cancels the session request. */
-  aborter = new AbortController();
+
+/**
+ * One attempt to watch: a peer connection, the signaling socket of the moment, timers, and the times at which its
+ * stages were reached; let go of as one. It decides nothing: what happens goes out as `input`, what is to be done
+ * comes in as a call.
+ *
+ * @extends {Emitter<AttemptEvents>}
+ */
+export class Attempt extends Emitter {
   isOver = false;
   /** @type {ViewerPeer | null} */
   peer = null;
-  /** @type {import('./picture.js').PictureWatch | null} */
-  picture = null;
-  /** @type {import('./stats.js').StatsReader | null} */
-  reader = null;
-  /** @type {RTCSessionDescriptionInit | null} */
-  localOffer = null;
-  /** @type {import('./viewer.js').FirstFrame} */
+  /** @type {FirstFrame} */
   timings;
-  /** @type {SignalingClient | null} */
-  #signaling = null;
+  #options;
+  #platform;
+  /** @type {Link | null} the socket in use */
+  #link = null;
+  /** @type {Link | null} the one that will take its place */
+  #nextLink = null;
+  /** @type {Pulse | null} */
+  #pulse = null;
   /** @type {Map<string, unknown>} */
   #timers = new Map();
-  #platform;
+  /** Cancels requests for ICE servers. */
+  #aborter = new AbortController();
   #correlationId = randomId();
 
-  /** @param {import('./timers.js').Platform} platform */
-  constructor(platform) {
-    this.#platform = platform;
-    this.timings = { startedAt: round(platform.now()) };
+  /** @param {AttemptOptions} options */
+  constructor(options) {
+    super();
+    this.#options = options;
+    this.#platform = options.platform;
+    this.timings = { startedAt: round(this.#platform.now()) };
   }
 
-  /** @param {ConstructorParameters<typeof ViewerPeer>[0]} options */
-  makePeer(options) {
-    this.peer = new ViewerPeer(options);
-    this.peer.on('candidate', (candidate) => this.#signaling?.sendIceCandidate(candidate));
-    return this.peer;
+  // ------------------------------------------------------------------------------------------------- what is to be done
+
+  /** Session, socket, peer connection and offer, all at the same time. */
+  begin() {
+    const { RTCPeerConnection, WebSocket } = this.#platform;
+    try {
+      if (!RTCPeerConnection || !WebSocket) throw new SightlineError('webrtc-unsupported');
+      // Asked for first: its way to the service and back takes longer than making the offer, which runs meanwhile.
+      const link = this.#makeLink();
+      this.#link = link;
+      link.on('session', ({ iceServers }) => {
+        this.mark('session');
+        this.#makeOffer((peer) => peer.offer(iceServers));
+      });
+      this.#openLink(link);
+      this.#makePeer();
+    } catch (error) {
+      this.#fail(error, 'internal');
+    }
   }
 
-  /** @param {string} url  @param {import('./timers.js').Platform['WebSocket']} WebSocket */
-  makeSignaling(url, WebSocket) {
-    this.#signaling = new SignalingClient({ url, WebSocket });
-    return this.#signaling;
-  }
-
-  sendOffer() {
-    if (!this.localOffer) return;
-    this.#signaling?.sendSdpOffer(this.localOffer, { correlationId: this.#correlationId });
+  /** @param {boolean} again  the same as before: the socket that it went out on, or who should have had it, is gone */
+  sendOffer(again) {
+    const link = this.#link;
+    if (!this.peer || !link) return;
     this.mark('offerSent');
-    this.peer?.startTrickle();
+    link.offers.push(this.peer.offerNumber);
+    if (!again) this.#correlationId = randomId();
+    this.peer.sendOffer((offer) => link.signaling?.sendSdpOffer(offer, { correlationId: this.#correlationId }));
   }
 
-  /** @param {string} name  @param {number} ms  @param {() => void} callback */
-  setTimer(name, ms, callback) {
-    this.clearTimer(name);
-    this.#timers.set(name, this.#platform.setTimeout(callback, ms));
+  /** Another path for the same session. */
+  restart() {
+    this.#makeOffer((peer) => peer.restart());
   }
 
-  /** @param {string} name */
-  clearTimer(name) {
-    this.#platform.clearTimeout(this.#timers.get(name));
-    this.#timers.delete(name);
+  /** A new socket for the same session; the old one lives until the new one is open. */
+  reopen() {
+    this.#nextLink?.close();
+    const link = this.#makeLink();
+    this.#nextLink = link;
+    link.on('session', ({ iceServers }) => this.peer?.setIceServers(iceServers));
+    this.#openLink(link);
   }
 
-  /** @param {Exclude<keyof import('./viewer.js').FirstFrame, 'startedAt'>} stage */
+  ask() {
+    this.#link?.signaling?.sendAsk();
+  }
+
+  /** Looks for signs of life now, before somebody judges a silence. */
+  async look() {
+    await this.#pulse?.look();
+  }
+
+  /** In the order of seed 001.7: timers, signaling, transceivers, senders, peer connection. Safe to call again. */
+  close() {
+    this.isOver = true;
+    for (const name of this.#timers.keys()) this.#clearTimer(name);
+    this.#pulse?.stop();
+    this.#aborter.abort();
+    this.#link?.signaling?.sendFarewell();
+    this.#link?.close();
+    this.#nextLink?.close();
+    this.peer?.close();
+    this.#pulse = this.#link = this.#nextLink = this.peer = null;
+  }
+
+  /** @param {Exclude<keyof FirstFrame, 'startedAt'>} stage */
   mark(stage) {
     this.timings[stage] ??= round(this.#platform.now() - this.timings.startedAt);
   }
 
-  /** In the order of seed 001.7; safe to call again. */
-  close() {
-    this.isOver = true;
-    for (const name of this.#timers.keys()) this.clearTimer(name);
-    this.aborter.abort();
-    this.#signaling?.sendFarewell();
-    this.#signaling?.close();
-    this.picture?.stop();
-    this.peer?.close();
-    this.#signaling = this.picture = this.peer = this.reader = this.localOffer = null;
+  // --------------------------------------------------------------------------------------------------------- signaling
+
+  #makeLink() {
+    return new Link({ request: this.#options.request, WebSocket: this.#platform.WebSocket });
+  }
+
+  /** @param {Link} link */
+  #openLink(link) {
+    // Whatever the old socket's end says, the new one is what counts.
+    const isNewest = () => link === (this.#nextLink ?? this.#link);
+    /** @type {string | null} */
+    let reason = null;
+    link.on('session', (session) => {
+      this.emit('session', session);
+      this.#input({ type: 'session', extras: asksForExtras(session.url) });
+      this.#renewLater(session);
+    });
+    link.on('failure', ({ id, message }) => {
+      if (isNewest()) this.#input({ type: 'failure', reason: id, message });
+    });
+    link.on('close', ({ code }) => {
+      if (!isNewest()) return;
+      // The frame that names the reason comes before the close; the code is for when it got lost.
+      const told = reason ?? reasonOfClose(code)?.id;
+      if (told && told !== reason) this.#input({ type: 'notice', reason: told });
+      this.#input({ type: 'socket-closed' });
+    });
+    void link.open((signaling) => {
+      signaling.on('open', () => this.#socketOpened(link));
+      signaling.on('notice', (notice) => {
+        reason = notice.reason;
+        this.#input({ type: 'notice', ...notice });
+      });
+      signaling.on('master', (master) => this.#input({ type: 'master', ...master }));
+      signaling.on('sdpAnswer', ({ description }) => void this.#answered(link, description));
+      signaling.on('iceCandidate', ({ candidate }) => void this.peer?.addCandidate(candidate));
+      signaling.on('statusResponse', (status) => this.emit('statusresponse', status));
+      signaling.on('goAway', () => {
+        this.emit('goaway', null);
+        if (isNewest()) this.reopen();
+      });
+      signaling.on('reconnectIceServer', () => void this.#leaveRelay());
+    });
+  }
+
+  /** @param {Link} link */
+  #socketOpened(link) {
+    this.mark('socket');
+    if (link === this.#nextLink) {
+      this.#link?.close();
+      this.#link = link;
+      this.#nextLink = null;
+    }
+    this.#input({ type: 'socket-open' });
+  }
+
+  /** @param {Link} link  @param {RTCSessionDescriptionInit} description */
+  async #answered(link, description) {
+    const peer = this.peer;
+    // Answers come in the order of the offers on their socket: one for an offer before the last comes too late.
+    const number = link.offers.shift() ?? peer?.offerNumber;
+    if (!peer?.awaitsAnswer || number !== peer.offerNumber) return;
+    this.mark('answer');
+    try {
+      await peer.acceptAnswer(description);
+      this.#input({ type: 'answer' });
+    } catch (error) {
+      this.#fail(error, 'bad-answer');
+    }
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- the peer
+
+  #makePeer() {
+    const { audio, iceTransportPolicy } = this.#options;
+    const peer = new ViewerPeer({ RTCPeerConnection: this.#platform.RTCPeerConnection, audio, iceTransportPolicy });
+    this.peer = peer;
+    peer.on('candidate', (candidate) => this.#link?.signaling?.sendIceCandidate(candidate));
+    peer.on('track', (track) => this.emit('track', track));
+    peer.on('gatheringerror', ({ code }) => {
+      // 401: the TURN server does not know these credentials any more. All else is a server that is not there.
+      if (code === 401) this.#input({ type: 'notice', reason: 'ice-expired' });
+    });
+    peer.on('connectionstate', (state) => {
+      if (state === 'connected') {
+        this.mark('connected');
+        this.#pulse?.start();
+        if (!this.#timers.has('stats')) this.#readStats(new StatsReader());
+      }
+      if (state === 'connected' || state === 'disconnected' || state === 'failed') this.#input({ type: 'peer', state });
+    });
+    this.#pulse = this.#makePulse();
+  }
+
+  /** @param {(peer: ViewerPeer) => Promise<void>} make */
+  #makeOffer(make) {
+    const peer = this.peer;
+    if (!peer) return;
+    make(peer).then(() => {
+      this.mark('offerReady');
+      this.#input({ type: 'offer-ready' });
+    }, (error) => this.#fail(error, 'internal'));
+  }
+
+  /**
+   * Credentials of TURN servers last minutes; servers without any never expire.
+   *
+   * @param {import('./session.js').Session} session
+   */
+  #renewLater({ iceServers }) {
+    this.#clearTimer('ice-servers');
+    if (!iceServers.some(({ credential }) => credential)) return;
+    this.#setTimer('ice-servers', this.#options.iceServersInterval ?? ICE_SERVERS_INTERVAL, () => this.#renewIceServers());
+  }
+
+  /** For the next gathering: what works now is not touched. */
+  async #renewIceServers() {
+    const session = await this.#options.request(this.#aborter.signal).catch(() => null);
+    if (this.isOver) return;
+    if (!session) return this.#setTimer('ice-servers', STATS_INTERVAL * 10, () => this.#renewIceServers());
+    this.peer?.setIceServers(session.iceServers);
+    this.#renewLater(session);
+  }
+
+  /** The TURN server in use goes away: gather with others while it still works, and nobody sees a thing. */
+  async #leaveRelay() {
+    await this.#renewIceServers();
+    await this.peer?.restart().then(() => this.sendOffer(false), () => {});
+  }
+
+  // ---------------------------------------------------------------------------------------------------- signs of life
+
+  #makePulse() {
+    return new Pulse({
+      video: this.#options.video,
+      platform: this.#platform,
+      read: async () => {
+        const report = await this.peer?.stats();
+        return report ? readCounters(report) : null;
+      },
+      tell: (type) => {
+        if (type === 'frame' && this.timings.firstFrame === undefined) this.#firstFrame();
+        this.#input({ type });
+      },
+    });
+  }
+
+  #firstFrame() {
+    this.mark('connected'); // in case the picture is quicker than the event that says so
+    this.mark('firstFrame');
+    this.emit('firstframe', this.timings);
+  }
+
+  /**
+   * Reads the statistics once a second until the attempt is over. The first reading is only the base of the figures
+   * per second.
+   *
+   * @param {StatsReader} reader
+   */
+  async #readStats(reader, isBase = true) {
+    this.#setTimer('stats', STATS_INTERVAL, () => this.#readStats(reader, false));
+    const report = await this.peer?.stats().catch(() => null);
+    if (this.isOver || !report) return;
+    const stats = reader.read(report, this.peer?.connectionState ?? 'closed');
+    if (!isBase) this.emit('stats', stats);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- helpers
+
+  /** @param {import('./viewer_session.js').ViewerInput} input */
+  #input(input) {
+    if (!this.isOver) this.emit('input', input);
+  }
+
+  /** @param {unknown} error  @param {string} id */
+  #fail(error, id) {
+    const { id: reason, message } = failureFrom(error, id);
+    this.#input({ type: 'failure', reason, message });
+  }
+
+  /** @param {string} name  @param {number} ms  @param {() => void} callback */
+  #setTimer(name, ms, callback) {
+    this.#clearTimer(name);
+    if (!this.isOver) this.#timers.set(name, this.#platform.setTimeout(callback, ms));
+  }
+
+  /** @param {string} name */
+  #clearTimer(name) {
+    this.#platform.clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
   }
 }
 

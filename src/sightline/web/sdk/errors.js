@@ -1,25 +1,12 @@
+import { reasonOf } from './reasons.js';
+
 /**
- * Why watching failed: ids that never change (pages, tests and documents refer to them) with one English sentence
- * each. The service adds its own ids (`link-expired`, `unknown-channel`, ...), which come with their own sentence.
+ * Why something failed: an id of `reasons.js` (or one of a newer service's) with a sentence for a person.
  *
  * @typedef {object} Failure
  * @property {string} id
  * @property {string} message
  */
-
-/** @type {Readonly<Record<string, string>>} */
-export const FAILURES = Object.freeze({
-  'webrtc-unsupported': 'This browser cannot show live video: it has no WebRTC.',
-  'service-unreachable': 'The Sightline service did not reply.',
-  'signaling-refused': 'The service did not accept the signaling connection.',
-  'signaling-lost': 'The signaling connection closed before the camera answered.',
-  'no-answer': 'The camera did not answer.',
-  'bad-answer': 'The camera sent an answer that this browser cannot use.',
-  'no-path': 'No network path to the camera was found.',
-  'no-media': 'The connection is up, but no picture arrived.',
-  'connection-lost': 'The connection to the camera was lost.',
-  'internal': 'Something went wrong in the page itself.',
-});
 
 /** An error with a stable id, for functions of the SDK that can fail. */
 export class SightlineError extends Error {
@@ -28,10 +15,21 @@ export class SightlineError extends Error {
    * @param {string} [message]  English sentence; the id's own when left out
    */
   constructor(id, message) {
-    super(message || FAILURES[id] || id);
+    super(message || reasonOf(id)?.message || id);
     this.name = 'SightlineError';
     this.id = id;
   }
+}
+
+/**
+ * A reason of the session as a failure: with its own sentence when it came without one.
+ *
+ * @param {string} id
+ * @param {string} [message]
+ * @returns {Failure}
+ */
+export function failure(id, message) {
+  return { id, message: message || reasonOf(id)?.message || id };
 }
 
 /**
@@ -43,6 +41,6 @@ export class SightlineError extends Error {
  */
 export function failureFrom(error, id) {
   if (error instanceof SightlineError) return { id: error.id, message: error.message };
-  const reason = error instanceof Error && error.message ? ` (${error.message})` : '';
-  return { id, message: `${FAILURES[id] ?? id}${reason}` };
+  const detail = error instanceof Error && error.message ? ` (${error.message})` : '';
+  return { id, message: `${failure(id).message}${detail}` };
 }

@@ -1,8 +1,14 @@
 /**
  * Sightline's browser SDK: plain ES modules, no build step, no dependencies.
  *
+ *   <script type="module" src="/sdk/sightline.js"></script>
+ *   <sightline-camera channel="demo"></sightline-camera>
+ *
+ * or, for a program of your own:
+ *
  *   import { Viewer, sessionFromService } from '/sdk/sightline.js';
  *   const viewer = new Viewer({ session: sessionFromService({ channel: 'demo' }), video });
+ *   viewer.on('notice', (notice) => console.info(notice?.id));
  *   viewer.on('failed', ({ id, message }) => console.error(id, message));
  *   viewer.open();
  *
@@ -11,8 +17,11 @@
  * With AWS (or anything else on the KVS wire), `session` is your own function: it returns the presigned URL, the
  * ICE servers and the client id.
  */
-export { FAILURES, SightlineError } from './errors.js';
+export { SightlineCamera } from './camera_element.js';
+export { checkClientId, freshClientId } from './client_id.js';
+export { SightlineError } from './errors.js';
+export { REASONS } from './reasons.js';
 export { sessionFromService } from './session.js';
 export { SignalingClient } from './signaling.js';
-export { DEADLINES } from './timers.js';
 export { Viewer } from './viewer.js';
+export { VIEWER_OPTIONS, persistent, retryOnce } from './viewer_session.js';

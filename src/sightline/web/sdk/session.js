@@ -7,6 +7,7 @@ import { SightlineError } from './errors.js';
  * @property {string} url                  presigned ws(s) URL of the signaling socket
  * @property {RTCIceServer[]} iceServers   STUN and TURN servers with their time-limited credentials
  * @property {string | null} [clientId]    this viewer's id; null for a master
+ * @property {number} [expiresAt]          epoch seconds by the service's clock: until then the URL opens a socket
  */
 
 /**
@@ -19,11 +20,12 @@ import { SightlineError } from './errors.js';
  * @param {string} [options.clientId]  asked-for client id; the service makes one up otherwise
  * @param {string} [options.service]   origin of the service; the page's own when left out
  * @param {typeof globalThis.fetch} [options.fetch]
- * @returns {(signal?: AbortSignal) => Promise<Session>} rejects with a SightlineError: the service's id, or
- *   `service-unreachable`
+ * @returns {(signal?: AbortSignal, wanted?: {clientId?: string}) => Promise<Session>} `wanted` is what a `Viewer` says;
+ *   rejects with a SightlineError: the service's id, or `service-unreachable`
  */
 export function sessionFromService({ channel, role = 'viewer', token, clientId, service = '', fetch }) {
-  return async (signal) => {
+  return async (signal, wanted) => {
+    const id = clientId ?? wanted?.clientId;
     const request = fetch ?? globalThis.fetch;
     /** @type {Record<string, string>} */
     const headers = { 'Content-Type': 'application/json' };
@@ -36,7 +38,7 @@ export function sessionFromService({ channel, role = 'viewer', token, clientId, 
       response = await request(`${service}/sightline/v1/session`, {
         method: 'POST',
         headers,
-        body: JSON.stringify({ channel, role, ...(clientId ? { clientId } : {}) }),
+        body: JSON.stringify({ channel, role, ...(id ? { clientId: id } : {}) }),
         cache: 'no-store',
         credentials: 'omit',
         referrerPolicy: 'no-referrer',

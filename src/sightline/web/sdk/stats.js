@@ -11,6 +11,8 @@
  * @property {number} packetsLost         video packets, since the connection began
  * @property {string | null} codec        for instance `H264`
  * @property {number | null} roundTrip    seconds, of the path in use
+ * @property {number | null} delay        seconds from the camera's sending a picture to its being ready to be shown: half
+ *   a round trip, waiting for missing packets, smoothing, decoding. What the camera itself takes is not in it
  * @property {string | null} path         `host`, `srflx`, `prflx` or `relay`: the local candidate's type
  * @property {string | null} protocol     `udp` or `tcp`
  *
@@ -19,7 +21,7 @@
 
 /** Turns `getStats()` reports, which count from the beginning, into figures per second. */
 export class StatsReader {
-  /** @type {{at: number, bytes: number, frames: number} | null} */
+  /** @type {{at: number, bytes: number, frames: number, spent: number} | null} */
   #before = null;
 
   /**
@@ -38,24 +40,37 @@ export class StatsReader {
       at: video?.timestamp ?? 0,
       bytes: inbound.reduce((sum, entry) => sum + (entry.bytesReceived ?? 0), 0),
       frames: video?.framesDecoded ?? 0,
+      spent: timeSpent(video),
     };
     const before = this.#before ?? now;
     const seconds = (now.at - before.at) / 1000;
+    const frames = now.frames - before.frames;
+    const roundTrip = pair?.currentRoundTripTime ?? null;
     this.#before = now;
     return {
       connectionState,
       width: video?.frameWidth ?? null,
       height: video?.frameHeight ?? null,
-      frameRate: seconds > 0 ? (now.frames - before.frames) / seconds : 0,
+      frameRate: seconds > 0 ? frames / seconds : 0,
       bitrate: seconds > 0 ? ((now.bytes - before.bytes) * 8) / seconds : 0,
       framesDecoded: now.frames,
       packetsLost: Math.max(0, video?.packetsLost ?? 0),
       codec: codecName(video?.codecId ? report.get(video.codecId)?.mimeType : undefined),
-      roundTrip: pair?.currentRoundTripTime ?? null,
+      roundTrip,
+      delay: frames > 0 && roundTrip !== null ? roundTrip / 2 + Math.max(0, now.spent - before.spent) / frames : null,
       path: local?.candidateType ?? null,
       protocol: local?.protocol ?? null,
     };
   }
+}
+
+/**
+ * Seconds that all frames together took from their first packet to being decoded; older browsers tell the two parts.
+ *
+ * @param {Entry | undefined} video
+ */
+function timeSpent(video) {
+  return video?.totalProcessingDelay ?? (video?.jitterBufferDelay ?? 0) + (video?.totalDecodeTime ?? 0);
 }
 
 /**

@@ -1,25 +1,11 @@
-/**
- * The viewer's deadlines in milliseconds, each with its reason. All can be replaced: `new Viewer({ deadlines })`.
- *
- * @typedef {object} Deadlines
- * @property {number} open     session request and socket: a service that does not reply in this time is not there
- * @property {number} answer   offer sent -> answer (seed 001.3)
- * @property {number} path     answer -> connected: an answer is not a picture
- * @property {number} media    connected -> first decoded frame
- * @property {number} stall    watching without a new frame: longer than this is said to the person
- */
-
-/** @type {Readonly<Deadlines>} */
-export const DEADLINES = Object.freeze({
-  open: 15_000,
-  answer: 15_000,
-  path: 15_000,
-  media: 5_000,
-  stall: 2_000,
-});
-
 /** How often statistics are read, in milliseconds. */
 export const STATS_INTERVAL = 1_000;
+
+/**
+ * When fresh ICE servers are fetched, in milliseconds after the last ones: their credentials are good for 300 s (KVS,
+ * the C SDK, ours), and a restart must not have to wait for them.
+ */
+export const ICE_SERVERS_INTERVAL = 270_000;
 
 /**
  * What the SDK needs from its surroundings; tests pass fakes, everybody else nothing.
@@ -31,6 +17,8 @@ export const STATS_INTERVAL = 1_000;
  * @property {(callback: () => void, ms: number) => unknown} setTimeout
  * @property {(handle: any) => void} clearTimeout
  * @property {() => number} now  monotonic milliseconds
+ * @property {Pick<EventTarget, 'addEventListener' | 'removeEventListener'> | null} window  who says `online`, `offline`
+ * @property {Pick<Navigator, 'onLine'> & {mediaDevices?: MediaDevices} | undefined} navigator
  */
 
 /**
@@ -47,6 +35,8 @@ export function platform(overrides = {}) {
     setTimeout: (callback, ms) => globalThis.setTimeout(callback, ms),
     clearTimeout: (handle) => globalThis.clearTimeout(handle),
     now: () => performance.now(),
+    window: 'addEventListener' in globalThis ? globalThis : null,
+    navigator: globalThis.navigator,
     ...overrides,
   };
 }

@@ -1,84 +1,94 @@
 import { Attempt } from './attempt.js';
-import { SightlineError, failureFrom } from './errors.js';
+import { checkClientId, freshClientId, numberedClientId } from './client_id.js';
+import { failure, failureFrom } from './errors.js';
 import { Emitter } from './events.js';
-import { PictureWatch } from './picture.js';
-import { StatsReader } from './stats.js';
-import { DEADLINES, STATS_INTERVAL, platform } from './timers.js';
-import { ViewerStates } from './viewer_states.js';
+import { Microphone } from './microphone.js';
+import { NetworkWatch } from './network.js';
+import { platform } from './timers.js';
+import { ViewerSession } from './viewer_session.js';
 
 /**
- * @typedef {import('./viewer_states.js').ViewerState} ViewerState
- * @typedef {import('./viewer_states.js').ViewerInput} ViewerInput
- * @typedef {import('./viewer_states.js').ViewerOutput} ViewerOutput
+ * @typedef {import('./viewer_session.js').ViewerState} ViewerState
+ * @typedef {import('./viewer_session.js').ViewerInput} ViewerInput
+ * @typedef {import('./viewer_session.js').ViewerOutput} ViewerOutput
+ * @typedef {import('./attempt.js').FirstFrame} FirstFrame
  *
  * @typedef {object} ViewerOptions
- * @property {(signal: AbortSignal) => Promise<import('./session.js').Session>} session
- *   called once for each attempt; reject with a SightlineError to name the reason
+ * @property {(signal: AbortSignal, wanted: {clientId: string}) => Promise<import('./session.js').Session>} session
+ *   called for each attempt, each new socket and each renewal of the TURN credentials; reject with a SightlineError to
+ *   name the reason
  * @property {HTMLVideoElement | null} [video]  gets the stream; without one, take `viewer.stream`
+ * @property {string} [clientId]                this viewer's id; a fresh one when left out
  * @property {boolean} [audio]                  ask for sound too (default true)
+ * @property {boolean} [talk]                   be ready to talk to the camera (default false)
  * @property {RTCIceTransportPolicy} [iceTransportPolicy]  `all` (default) or `relay`
- * @property {Partial<import('./timers.js').Deadlines>} [deadlines]
+ * @property {Partial<import('./viewer_session.js').ViewerTimers>} [timers]  in seconds
+ * @property {import('./viewer_session.js').RetryPolicy} [policy]            `retryOnce()` (default), `persistent()`
+ * @property {number} [iceServersInterval]      milliseconds between two fetches of ICE servers
  * @property {Partial<import('./timers.js').Platform>} [platform]  fakes, for tests
+ *
+ * @typedef {import('./errors.js').Failure & {tried?: {local: string[], remote: string[]}}} ViewerFailure
+ *   `tried`, with `no-path`: the types of the candidates of both sides
  *
  * @typedef {object} ViewerEvents
  * @property {{from: ViewerState, state: ViewerState}} statechange
+ * @property {import('./errors.js').Failure | null} notice        what is the matter meanwhile; null: nothing any more
+ * @property {ViewerFailure} failed                               after the change to `failed`
  * @property {import('./stats.js').ViewerStats} stats             every second while connected
  * @property {FirstFrame} firstframe
- * @property {import('./errors.js').Failure} failed               after the change to `failed`
  * @property {MediaStreamTrack} track
- * @property {{stalled: boolean}} stall                           the picture stands still, or goes on again
+ * @property {{talking: boolean}} talk
  * @property {null} playblocked                                   the browser wants a click before it plays
  * @property {import('./signaling.js').StatusResponse} statusresponse
  * @property {null} goaway
- *
- * How long the first picture took: `startedAt` in milliseconds since the page's navigation began, all others in
- * milliseconds since `startedAt`. Session and offer are made at the same time.
- * @typedef {object} FirstFrame
- * @property {number} startedAt
- * @property {number} [session]     the session is here: URL and ICE servers
- * @property {number} [offerReady]  the offer is made and gathering has begun
- * @property {number} [socket]      the signaling socket is open
- * @property {number} [offerSent]
- * @property {number} [answer]
- * @property {number} [connected]   ICE and DTLS are done
- * @property {number} [firstFrame]  decoded and shown
  */
 
 /**
  * Watches one camera: `new Viewer({ session, video }).open()`.
  *
- * A shell around `ViewerStates`, which decides; this class owns socket, peer connection and timers of the present
- * attempt and reports. `open()` after `failed` or `closed` starts a new attempt. Works with Sightline (`session:
- * sessionFromService({ channel })`) and with anything else that can presign a KVS URL.
+ * A shell around `ViewerSession`, which decides; this class performs what it says with the attempt of the moment, and
+ * reports. Works with Sightline (`session: sessionFromService({ channel })`) and with anything else that can presign a
+ * KVS URL.
  *
  * @extends {Emitter<ViewerEvents>}
  */
 export class Viewer extends Emitter {
   #options;
   #platform;
-  #deadlines;
-  #states;
+  #session;
+  #microphone;
+  /** What attempts are numbered from. */
+  #name;
+  /** @type {string} of the attempt */
+  #clientId;
   /** @type {Attempt | null} */
   #attempt = null;
+  /** @type {NetworkWatch | null} */
+  #network = null;
   /** @type {ViewerOutput[]} */
   #outputs = [];
   #isDraining = false;
+  /** @type {unknown} */
+  #timer = null;
+  /** Seconds at which the timer fires. */
+  #timerAt = Infinity;
   /** @type {MediaStream | null} */
   #stream = null;
-  /** @type {string | null} */
-  #clientId = null;
+  /** @type {ViewerFailure['tried']} */
+  #tried;
 
   /** @param {ViewerOptions} options */
   constructor(options) {
     super();
     this.#options = options;
     this.#platform = platform(options.platform);
-    this.#deadlines = { ...DEADLINES, ...options.deadlines };
-    this.#states = new ViewerStates(this.#deadlines);
+    this.#session = new ViewerSession(options.timers, options.policy);
+    this.#microphone = new Microphone(this.#platform.navigator?.mediaDevices);
+    this.#name = this.#clientId = options.clientId ?? freshClientId();
   }
 
   get state() {
-    return this.#states.state;
+    return this.#session.state;
   }
 
   /** The received tracks; null when there are none. */
@@ -86,14 +96,29 @@ export class Viewer extends Emitter {
     return this.#stream;
   }
 
-  /** This viewer's id at the service, as far as the session told it. */
+  /** This viewer's id: the wanted one, or what the service made of it. */
   get clientId() {
     return this.#clientId;
   }
 
-  /** Starts an attempt, unless one is under way. */
+  /** How the first picture of the present attempt came about. */
+  get timings() {
+    return this.#attempt?.timings ?? null;
+  }
+
+  /** The video format that was agreed on, for instance `H264`; null before the answer, or when there is none. */
+  get codec() {
+    return this.#attempt?.peer?.codec ?? null;
+  }
+
+  /** Starts, unless it has begun. */
   open() {
     this.#take({ type: 'open' });
+  }
+
+  /** Makes everything anew, now: for a person who does not want to wait. */
+  reconnect() {
+    this.#take({ type: 'reconnect' });
   }
 
   /** Ends whatever is under way and lets go of everything; safe in any state, and again. */
@@ -101,9 +126,48 @@ export class Viewer extends Emitter {
     this.#take({ type: 'close' });
   }
 
+  // ------------------------------------------------------------------------------------------------------------ talking
+
+  /** Whether the camera wants to hear this viewer. */
+  get canTalk() {
+    return this.#attempt?.peer?.canTalk ?? false;
+  }
+
+  get isTalking() {
+    return this.#microphone.track !== null;
+  }
+
+  /** Asks for the microphone and sends its sound, also after a reconnect; rejects as getUserMedia does. */
+  async startTalking() {
+    const track = await this.#microphone.open();
+    if (!this.#attempt) return this.stopTalking();
+    await this.#attempt.peer?.talk(track);
+    this.emit('talk', { talking: this.isTalking });
+  }
+
+  /** Stops the microphone; safe to call again. */
+  stopTalking() {
+    const wasTalking = this.isTalking;
+    this.#microphone.close();
+    void this.#attempt?.peer?.talk(null).catch(() => {}); // closed meanwhile: silent as well
+    if (wasTalking) this.emit('talk', { talking: false });
+  }
+
+  // -------------------------------------------------------------------------------------------------------- the session
+
+  #now() {
+    return this.#platform.now() / 1000;
+  }
+
   /** @param {ViewerInput} input */
   #take(input) {
-    this.#outputs.push(...this.#states.take(input));
+    this.#do(this.#session.take(input, this.#now()));
+  }
+
+  /** @param {ViewerOutput[]} outputs */
+  #do(outputs) {
+    this.#outputs.push(...outputs);
+    this.#schedule();
     // A listener may well call open() or close(): what that brings waits until what is under way has been told.
     if (this.#isDraining) return;
     this.#isDraining = true;
@@ -114,121 +178,109 @@ export class Viewer extends Emitter {
     }
   }
 
+  /** One timer for all: deadlines move with every frame, so it is left alone as long as it does not come too late. */
+  #schedule() {
+    const due = this.#session.nextDeadline();
+    if (due === null) {
+      this.#platform.clearTimeout(this.#timer);
+      this.#timerAt = Infinity;
+    } else if (due < this.#timerAt) {
+      this.#platform.clearTimeout(this.#timer);
+      this.#timerAt = due;
+      this.#timer = this.#platform.setTimeout(() => void this.#tick(), Math.max(0, (due - this.#now()) * 1000));
+    }
+  }
+
+  async #tick() {
+    this.#timerAt = Infinity;
+    const due = this.#session.nextDeadline();
+    if (due !== null && due <= this.#now()) {
+      // The browser may have held this page back: what came meanwhile counts before a silence is judged.
+      await this.#attempt?.look();
+      this.#do(this.#session.tick(this.#now()));
+    } else {
+      this.#schedule();
+    }
+  }
+
   /** @param {ViewerOutput} output */
   #perform(output) {
     switch (output.type) {
       case 'begin':
-        return this.#begin();
+        return this.#begin(output.clientIdNumber);
       case 'send-offer':
-        return this.#attempt?.sendOffer();
-      case 'set-timer': {
-        const { name, ms } = output;
-        return this.#attempt?.setTimer(name, ms, () => this.#take({ type: 'deadline', name }));
-      }
-      case 'clear-timer':
-        return this.#attempt?.clearTimer(output.name);
+        return this.#attempt?.sendOffer(output.again);
+      case 'restart':
+        return this.#attempt?.restart();
+      case 'reopen':
+        return this.#attempt?.reopen();
+      case 'ask':
+        return this.#attempt?.ask();
       case 'end':
         return this.#end();
       case 'state':
+        if (output.to === 'failed' || output.to === 'closed') this.#release();
         return this.emit('statechange', { from: output.from, state: output.to });
+      case 'notice':
+        return this.emit('notice', output.reason === null ? null : failure(output.reason, output.message));
       case 'failed':
-        return this.emit('failed', output.failure);
+        return this.emit('failed', {
+          ...failure(output.reason, output.message),
+          ...(output.reason === 'no-path' ? { tried: this.#tried } : {}),
+        });
     }
   }
 
-  #begin() {
-    const attempt = new Attempt(this.#platform);
-    this.#attempt = attempt;
-    /** Inputs of an attempt that has ended are nobody's business. @param {ViewerInput} input */
-    const take = (input) => {
-      if (this.#attempt === attempt) this.#take(input);
-    };
-    this.#connect(attempt, take).catch((error) => take({ type: 'failure', failure: failureFrom(error, 'internal') }));
-  }
+  // ---------------------------------------------------------------------------------------------------------- attempts
 
-  /**
-   * @param {Attempt} attempt
-   * @param {(input: ViewerInput) => void} take
-   */
-  async #connect(attempt, take) {
-    const { RTCPeerConnection, WebSocket } = this.#platform;
-    if (!RTCPeerConnection || !WebSocket) throw new SightlineError('webrtc-unsupported');
-    // Asked for first: its way to the service and back takes longer than making the offer, which runs meanwhile.
-    const asked = this.#options.session(attempt.aborter.signal);
-    asked.catch(() => {}); // reported below, also when making the peer connection throws first
-    const peer = attempt.makePeer({
-      RTCPeerConnection,
-      audio: this.#options.audio ?? true,
-      iceTransportPolicy: this.#options.iceTransportPolicy ?? 'all',
-    });
-    peer.on('track', (track) => this.#addTrack(track));
-    peer.on('connectionstate', (state) => {
-      if (state === 'connected') {
-        attempt.mark('connected');
-        take({ type: 'connected' });
-        attempt.reader ??= this.#startReading(attempt);
-      } else if (state === 'failed') {
-        take({ type: 'disrupted' });
-      }
-    });
-    attempt.picture = this.#watchPicture(attempt, take);
-
-    const session = await asked.catch((error) => {
-      throw error instanceof SightlineError ? error : new SightlineError('service-unreachable', String(error));
-    });
-    if (attempt.isOver) return;
-    attempt.mark('session');
-    this.#clientId = session.clientId ?? null;
-    take({ type: 'session-ready' });
-
-    const signaling = attempt.makeSignaling(session.url, WebSocket);
-    signaling.on('open', () => {
-      attempt.mark('socket');
-      take({ type: 'socket-open' });
-    });
-    signaling.on('close', () => take({ type: 'socket-closed' }));
-    signaling.on('statusResponse', (status) => this.emit('statusresponse', status));
-    signaling.on('goAway', () => this.emit('goaway', null));
-    signaling.on('iceCandidate', ({ candidate }) => void peer.addCandidate(candidate));
-    signaling.on('sdpAnswer', ({ description }) => {
-      if (this.state !== 'offering') return; // a second answer to one offer changes nothing
-      attempt.mark('answer');
-      take({ type: 'answer' });
-      peer.acceptAnswer(description).catch((error) => {
-        take({ type: 'failure', failure: failureFrom(error, 'bad-answer') });
-      });
-    });
+  /** @param {number} number  which client id to take */
+  #begin(number) {
+    this.#network ??= new NetworkWatch({ platform: this.#platform, tell: (online) => this.#take({ type: 'network', online }) });
     try {
-      signaling.open();
-    } catch (error) { // an unusable URL, or ws:// on a page that came over https://
-      throw new SightlineError('signaling-refused', failureFrom(error, 'signaling-refused').message);
+      this.#clientId = checkClientId(numberedClientId(this.#name, number));
+    } catch (error) {
+      const { id, message } = failureFrom(error, 'internal');
+      return this.#take({ type: 'failure', reason: id, message });
     }
-    attempt.localOffer = await peer.offer(session.iceServers);
-    if (attempt.isOver) return;
-    attempt.mark('offerReady');
-    take({ type: 'offer-ready' });
+    const { session, video = null, audio = true, talk = false, iceTransportPolicy = 'all', iceServersInterval } = this.#options;
+    const clientId = this.#clientId;
+    const attempt = new Attempt({
+      platform: this.#platform,
+      request: (signal) => session(signal, { clientId }),
+      video,
+      audio: audio ? (talk ? 'sendrecv' : 'recvonly') : null,
+      iceTransportPolicy,
+      iceServersInterval,
+    });
+    this.#attempt = attempt;
+    attempt.on('input', (input) => this.#take(input));
+    attempt.on('session', (given) => { this.#clientId = given.clientId ?? clientId; });
+    attempt.on('track', (track) => this.#addTrack(track));
+    attempt.on('stats', (stats) => this.emit('stats', stats));
+    attempt.on('firstframe', (timings) => this.emit('firstframe', timings));
+    attempt.on('statusresponse', (status) => this.emit('statusresponse', status));
+    attempt.on('goaway', () => this.emit('goaway', null));
+    attempt.begin();
+    if (this.isTalking) void attempt.peer?.talk(this.#microphone.track);
   }
 
-  /**
-   * @param {Attempt} attempt
-   * @param {(input: ViewerInput) => void} take
-   */
-  #watchPicture(attempt, take) {
-    return new PictureWatch({
-      video: this.#options.video ?? null,
-      limit: this.#deadlines.stall,
-      platform: this.#platform,
-      on: {
-        first: () => {
-          attempt.mark('connected'); // in case the picture is quicker than the event that says so
-          attempt.mark('firstFrame');
-          take({ type: 'frame' });
-          this.emit('firstframe', attempt.timings);
-        },
-        stalled: () => this.emit('stall', { stalled: true }),
-        resumed: () => this.emit('stall', { stalled: false }),
-      },
-    });
+  /** Seed 001.7. The microphone is kept for the next attempt, the last picture stands until there is a new one. */
+  #end() {
+    const attempt = this.#attempt;
+    const types = attempt?.peer?.candidateTypes;
+    this.#tried = types && { local: [...types.local], remote: [...types.remote] };
+    this.#attempt = null;
+    attempt?.close();
+    this.#stream = null;
+  }
+
+  /** Nothing will come any more: no timer, listener, microphone or frozen picture is left. */
+  #release() {
+    this.#network?.stop();
+    this.#network = null;
+    this.stopTalking();
+    const { video } = this.#options;
+    if (video) video.srcObject = null;
   }
 
   /** @param {MediaStreamTrack} track */
@@ -243,36 +295,5 @@ export class Viewer extends Emitter {
       });
     }
     this.emit('track', track);
-  }
-
-  /**
-   * Reads the statistics once a second until the attempt is over. The first reading is only the base of the
-   * figures per second.
-   *
-   * @param {Attempt} attempt
-   */
-  #startReading(attempt) {
-    const reader = new StatsReader();
-    const read = async (isBase = false) => {
-      const report = await attempt.peer?.stats().catch(() => null);
-      if (attempt.isOver) return;
-      if (report) {
-        const stats = reader.read(report, attempt.peer?.connectionState ?? 'closed');
-        attempt.picture?.noteDecoded(stats.framesDecoded);
-        if (!isBase) this.emit('stats', stats);
-      }
-      if (!attempt.isOver) attempt.setTimer('stats', STATS_INTERVAL, read);
-    };
-    read(true);
-    return reader;
-  }
-
-  #end() {
-    const attempt = this.#attempt;
-    this.#attempt = null;
-    attempt?.close();
-    const { video } = this.#options;
-    if (video && this.#stream && video.srcObject === this.#stream) video.srcObject = null;
-    this.#stream = null;
   }
 }

@@ -1,0 +1,19 @@
+import { elements } from './view_elements.js';
+
+/**
+ * Tells the person what is the matter, over the picture.
+ *
+ * @param {string} words
+ * @param {{canReconnect?: boolean}} [options]  canReconnect: offers to do now what happens by itself soon
+ */
+export function showBanner(words, { canReconnect = false } = {}) {
+  // Written only when it changes: a screen reader would read it out again.
+  if (elements.bannerText.textContent !== words) elements.bannerText.textContent = words;
+  elements.reconnect.hidden = !canReconnect;
+  elements.banner.hidden = false;
+}
+
+export function hideBanner() {
+  elements.banner.hidden = true;
+  elements.bannerText.textContent = '';
+}
