@@ -24,6 +24,9 @@ could still be shown in time."""
 _MAX_OCTETS = 16 * 1024 * 1024
 """Bytes that wait; a peer may well write packets of 64 KiB."""
 
+_MAX_STARTS = 8
+"""Keyframes that wait at once, the newest ones."""
+
 _START_SPAN = 256
 """Packets by which the very first one may have overtaken others."""
 
@@ -67,7 +70,7 @@ class FrameQueue:
         self._held: dict[int, _Held] = {}
         self._octets = 0
         self._starts: list[int] = []
-        """Packets that begin a keyframe, in the order in which they came."""
+        """Packets that begin a keyframe, in order."""
         self._next: int | None = None
         self._scanned = 0
         self._begun = False
@@ -106,7 +109,7 @@ class FrameQueue:
         self._held[number] = _Held(packet, reader, now)
         self._octets += len(packet.payload)
         if not self._single and reader.begins_keyframe(packet.payload):
-            self._starts.append(number)
+            self._starts = sorted([*self._starts, number])[-_MAX_STARTS:]
 
     def restart(self) -> None:
         """Give up everything that waits; go on with a keyframe."""
@@ -141,6 +144,7 @@ class FrameQueue:
     # -- inside
 
     def _given_up_at(self, gap: int, rtt: float | None) -> float:
+        # One that is not waited for is given up at once.
         return (self.missing.noticed(gap) or 0.0) + self.missing.patience(rtt)
 
     def _gap(self) -> int | None:
@@ -150,7 +154,7 @@ class FrameQueue:
         number = max(self._scanned, self._next)
         while number in self._held:
             number += 1
-        return number if number in self.missing else None
+        return number if len(self._held) > number - self._next else None
 
     def _end(self, start: int, scanned: int) -> tuple[int | None, int]:
         """The last packet of the unit that begins with ``start``, and up to where all are there."""
@@ -227,7 +231,7 @@ class FrameQueue:
 
     def _whole_keyframe(self, after: int) -> int | None:
         """The newest keyframe behind a gap that is there as a whole."""
-        for start in sorted(self._starts, reverse=True):
+        for start in reversed(self._starts):
             if start > after and self._end(start, start)[0] is not None:
                 return start
         return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 __all__ = ["MissingPackets"]
@@ -31,6 +29,9 @@ _CREDIT, _EARNED = 400.0, 0.5
 _MAX_AT_ONCE = 250
 """Packets that one request is for: a KiB at the most."""
 
+_SPACING = 0.005
+"""Seconds between two requests, so that one is for all that is missing."""
+
 _DECAY = 0.98
 
 
@@ -53,6 +54,7 @@ class MissingPackets:
         self._gaps: dict[int, _Gap] = {}
         self._highest: int | None = None
         self._credit = _CREDIT
+        self._not_before = 0.0
 
     def __len__(self) -> int:
         return len(self._gaps)
@@ -91,8 +93,10 @@ class MissingPackets:
             self.late_by = max(self.late_by * _DECAY, min(now - gap.noticed, _LONGEST_WAIT))
         return False
 
-    def expect(self, numbers: Iterable[int], now: float) -> None:
-        """These are wanted as well: the stream begins earlier than it seemed."""
+    def expect(self, numbers: range, now: float) -> None:
+        """These are wanted as well, unless they are too many: the stream begins earlier than it seemed."""
+        if len(self._gaps) + len(numbers) > _MAX_MISSING:
+            return
         for number in numbers:
             self._gaps.setdefault(number, _Gap(now))
         self._gaps = dict(sorted(self._gaps.items()))
@@ -116,7 +120,7 @@ class MissingPackets:
 
     def due(self, now: float, rtt: float | None) -> list[int]:
         """The numbers to be asked for now; they count as asked for."""
-        if not self.asks or not self._gaps:
+        if not self.asks or not self._gaps or now < self._not_before:
             return []
         wait, pause = self._wait(), self._pause(rtt)
         wanted: list[int] = []
@@ -129,7 +133,9 @@ class MissingPackets:
                 gap.asked, gap.tries = now, gap.tries + 1
                 self._credit -= 1
                 wanted.append(number)
-        self.requested += len(wanted)
+        if wanted:
+            self.requested += len(wanted)
+            self._not_before = now + _SPACING
         return wanted
 
     def next_time(self, rtt: float | None) -> float | None:
@@ -137,7 +143,7 @@ class MissingPackets:
         if not self.asks or not self._gaps or self._credit < 1:
             return None
         wait, pause = self._wait(), self._pause(rtt)
-        return min(
+        first = min(
             (
                 gap.asked + pause if gap.tries else gap.noticed + wait
                 for gap in self._gaps.values()
@@ -145,6 +151,7 @@ class MissingPackets:
             ),
             default=None,
         )
+        return None if first is None else max(first, self._not_before)
 
     def _wait(self) -> float:
         return min(_LONGEST_WAIT, _SHORTEST_WAIT + 1.5 * self.late_by)
