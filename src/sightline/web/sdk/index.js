@@ -12,6 +12,8 @@
  *   viewer.on('failed', ({ id, message }) => console.error(id, message));
  *   viewer.open();
  *
+ * `Master` is the other end: a camera in the browser.
+ *
  * (A Sightline service serves this file as /sdk/sightline.js; elsewhere copy the folder and import index.js.)
  *
  * With AWS (or anything else on the KVS wire), `session` is your own function: it returns the presigned URL, the
@@ -20,6 +22,7 @@
 export { SightlineCamera } from './camera_element.js';
 export { checkClientId, freshClientId } from './client_id.js';
 export { SightlineError } from './errors.js';
+export { Master } from './master.js';
 export { REASONS } from './reasons.js';
 export { sessionFromService } from './session.js';
 export { SignalingClient } from './signaling.js';
