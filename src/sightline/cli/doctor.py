@@ -73,9 +73,9 @@ async def _doctor(args: argparse.Namespace) -> int:
     ended = False
     with stop_on_signals():
         try:
-            if not args.json:
-                print(_heading(visit), flush=True)
             async for finding in examine(visit):
+                if not findings and not args.json:
+                    print(_heading(visit), flush=True)
                 findings.append(finding)
                 if not args.json:
                     _print(finding, visit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import os
 import socket
 import ssl
 import time
@@ -52,15 +53,15 @@ async def reachable(visit: Visit) -> Verdict:
         async with asyncio.timeout(_CONNECT):
             addresses = await _addresses(host, port)
     except (OSError, TimeoutError) as error:
-        return _unknown_name(host, error)
+        return _unknown_name(visit, host, error)
     details, problem = [], OSError()
     for address in addresses:
         began = time.monotonic()
         try:
             async with asyncio.timeout(_CONNECT):
                 _, writer = await asyncio.open_connection(address, port)
-        except (OSError, TimeoutError) as error:
-            problem = error if isinstance(error, OSError) else OSError(errno.ETIMEDOUT, f"no answer in {_CONNECT:g} s")
+        except OSError as error:
+            problem = OSError(errno.ETIMEDOUT, "") if isinstance(error, TimeoutError) else error
             details.append(f"{address}: {_why(problem)}")
             continue
         took = time.monotonic() - began
@@ -79,13 +80,20 @@ async def _addresses(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def _unknown_name(host: str, error: Exception) -> Verdict:
+def _unknown_name(visit: Visit, host: str, error: Exception) -> Verdict:
     if getattr(error, "errno", None) == socket.EAI_AGAIN or isinstance(error, TimeoutError):
         return fail(
             f"the name {host} cannot be looked up: no name server answers",
             reason=Reason.OFFLINE,
             meaning="This machine has no network, or its name server is down.",
             advice="Check this machine's network connection, then its DNS settings (/etc/resolv.conf).",
+        )
+    if visit.target.is_aws and visit.proxy is None:
+        return fail(
+            f"there is no host of the name {host}",
+            reason=Reason.SERVICE_UNREACHABLE,
+            meaning=f"AWS has no region {visit.region!r}, or this machine does not know the names of the internet.",
+            advice="Check --region, this machine's network, and whether it needs a proxy (HTTPS_PROXY).",
         )
     return fail(
         f"there is no host of the name {host}",
@@ -106,7 +114,10 @@ def _no_port(visit: Visit, host: str, port: int, problem: OSError, details: list
             meaning="This machine has no way to that address: it is not in a network.",
             advice="Connect this machine to a network, then try again.",
         )
-    if problem.errno == errno.ECONNREFUSED:
+    if visit.proxy is not None:
+        meaning = "The environment (HTTPS_PROXY) names a proxy, and it does not answer."
+        advice = "Check its address, or leave it out for this host: NO_PROXY=HOST"
+    elif problem.errno == errno.ECONNREFUSED:
         meaning = "The machine is there, but no service listens on that port: it is stopped, or it has another port."
         advice = (
             "Start it: sightline serve. If it runs on another port, name it: --endpoint http://localhost:PORT"
@@ -122,7 +133,7 @@ def _no_port(visit: Visit, host: str, port: int, problem: OSError, details: list
 def _why(error: OSError) -> str:
     if error.errno == errno.ECONNREFUSED:
         return "connection refused"
-    return error.strerror or str(error) or type(error).__name__
+    return os.strerror(error.errno).lower() if error.errno else str(error) or type(error).__name__
 
 
 def _proxy(url: str) -> str | None:

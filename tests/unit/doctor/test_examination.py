@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,8 +109,12 @@ def test_short_stages_are_seen_and_nothing_is_no_waterfall() -> None:
 
 
 @pytest.fixture
-def doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """`sightline doctor` with these checks instead of its own."""
+def doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
+    """`sightline doctor` with these checks instead of its own, and nobody's settings."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "SIGHTLINE_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SIGHTLINE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
 
     def run(made: list[Check], *arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(examination, "checks_for", lambda _: made)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,10 +21,15 @@ from tests.unit.rtc.ice.stun_server import stun_server
 from tests.unit.rtc.ice.turn_server import turn_server
 
 
-@pytest.fixture(autouse=True)
-def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ice, "_PATIENCE", 0.3)
-    monkeypatch.setattr(ice, "_TURN_PATIENCE", 0.3)
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets how long is waited: little for what is dead, more where something else has to answer in that time."""
+
+    def be(seconds: float) -> None:
+        monkeypatch.setattr(ice, "_PATIENCE", seconds)
+        monkeypatch.setattr(ice, "_TURN_PATIENCE", seconds)
+
+    return be
 
 
 def visit(*entries: IceEntry, trusting: Path | None = None) -> Visit:
@@ -91,14 +96,16 @@ async def test_a_stun_server_that_answers() -> None:
     assert "sees 203.0.113.5:" in verdict.measured
 
 
-async def test_a_dead_stun_server() -> None:
+async def test_a_dead_stun_server(patience: Callable[[float], None]) -> None:
+    patience(0.05)
     with dead_port() as port:
         verdict = await ice.stun(visit(IceEntry((f"stun:127.0.0.1:{port}",))))
     assert (verdict.mark, verdict.reason) == (Mark.FAILED, "stun")
     assert f"127.0.0.1:{port}: no answer" in verdict.measured
 
 
-async def test_one_of_two_is_dead() -> None:
+async def test_one_of_two_is_dead(patience: Callable[[float], None]) -> None:
+    patience(1.0)
     with dead_port() as port:
         async with stun_server() as server:
             entry = IceEntry((f"stun:127.0.0.1:{server.port}", f"stun:127.0.0.1:{port}"))
@@ -153,9 +160,11 @@ async def test_a_relay_with_another_secret() -> None:
     assert "another" not in repr(verdict)
 
 
-async def test_a_dead_relay_and_one_that_answers() -> None:
+async def test_a_dead_relay_and_one_that_answers(patience: Callable[[float], None]) -> None:
     with dead_port() as port:
+        patience(0.05)
         dead = await ice.turn(visit(relay(port)))
+        patience(1.0)
         async with turn_server() as server:
             half = await ice.turn(visit(relay(port), relay(server.port)))
     assert (dead.mark, dead.reason) == (Mark.FAILED, "turn")

@@ -42,6 +42,23 @@ async def test_a_name_that_nobody_has() -> None:
     assert "nowhere.invalid" in verdict.measured
 
 
+async def test_a_firewall_that_drops_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "_CONNECT", 0.05)
+    with socket.socket() as full:  # its queue is full: what comes now is not answered
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        queued = [socket.socket() for _ in range(3)]
+        for each in queued:
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        verdict = await reach.reachable(visit_to(f"http://127.0.0.1:{full.getsockname()[1]}"))
+        for each in queued:
+            each.close()
+    assert (verdict.mark, verdict.reason) == (Mark.FAILED, "service-unreachable")
+    assert "timed out" in verdict.measured
+    assert "firewall" in verdict.meaning
+
+
 async def test_no_network() -> None:
     # Refused by the rule that tests stay on this machine, with the error of a machine that has no network.
     verdict = await reach.reachable(visit_to("https://192.0.2.1:8443"))
