@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SightlineError } from '../../src/sightline/web/sdk/errors.js';
 import { Viewer } from '../../src/sightline/web/sdk/viewer.js';
+import { videoCodec } from '../../src/sightline/web/sdk/viewer_peer.js';
 import { retryOnce } from '../../src/sightline/web/sdk/viewer_session.js';
 import { FakeClock, FakeMediaStream, FakeMicrophone, FakeNetwork, FakeVideo, fakePeerConnection, fakeWebSocket, settle } from './fakes.mjs';
 
@@ -382,6 +383,13 @@ test('reconnect: everything anew at once, in any state', async () => {
     assert.equal(s.viewer.state, 'opening');
     s.viewer.close();
   }
+});
+
+test('the video format that was agreed on is the answer’s first', () => {
+  const answer = (media) => `v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\n${media}`;
+  assert.equal(videoCodec(answer('m=video 9 UDP/TLS/RTP/SAVPF 102 96\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:102 H264/90000\r\n')), 'H264');
+  assert.equal(videoCodec(answer('m=video 0 UDP/TLS/RTP/SAVPF 102\r\na=rtpmap:102 H264/90000\r\n')), null);
+  assert.equal(videoCodec(''), null);
 });
 
 test('talking: the microphone is asked for only then, sent at once, and let go of afterwards', async () => {

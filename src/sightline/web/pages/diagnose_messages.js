@@ -15,7 +15,7 @@ export const DIAGNOSE_MESSAGES = Object.freeze({
   'diagnose.mark-failed': { en: 'failed', ko: '실패' },
   'diagnose.mark-skipped': { en: 'not checked', ko: '확인하지 않음' },
   'diagnose.mark-running': { en: 'checking', ko: '확인 중' },
-  'diagnose.not-made': { en: 'Not checked: something before it failed.', ko: '앞 단계가 실패하여 확인하지 않았습니다.' },
+  'diagnose.not-made': { en: 'Not checked', ko: '확인하지 않음' },
   'diagnose.error': { en: 'The check itself failed: {message}', ko: '확인하는 중 오류가 발생했습니다: {message}' },
 
   'check.service-unreachable': { en: 'Service', ko: '서비스' },

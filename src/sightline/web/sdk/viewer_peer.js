@@ -33,8 +33,6 @@ export class ViewerPeer extends Emitter {
   /** Whether the offer that is out still wants an answer: what comes after one changes nothing. */
   awaitsAnswer = false;
   /** @type {RTCRtpTransceiver | null} */
-  #video;
-  /** @type {RTCRtpTransceiver | null} */
   #audio = null;
   #offerMade;
 
@@ -49,7 +47,7 @@ export class ViewerPeer extends Emitter {
     this.#configuration = { bundlePolicy: /** @type {const} */ ('max-bundle'), iceTransportPolicy };
     const connection = new RTCPeerConnection(this.#configuration);
     this.#connection = connection;
-    this.#video = connection.addTransceiver('video', { direction: 'recvonly' });
+    connection.addTransceiver('video', { direction: 'recvonly' });
     if (audio) this.#audio = connection.addTransceiver('audio', { direction: audio });
     connection.onicecandidate = ({ candidate }) => {
       // The empty candidate that ends a generation means nothing to KVS clients, and some stumble over it.
@@ -121,9 +119,7 @@ export class ViewerPeer extends Emitter {
 
   /** The video format that was agreed on, for instance `H264`; null before the answer, or when there is none. */
   get codec() {
-    if (!this.#video?.currentDirection?.includes('recv')) return null;
-    const [first] = this.#video.receiver.getParameters().codecs;
-    return first?.mimeType.split('/')[1] ?? null;
+    return videoCodec(this.#connection?.currentRemoteDescription?.sdp ?? '');
   }
 
   /** Whether the camera agreed to hear this viewer. */
@@ -144,7 +140,7 @@ export class ViewerPeer extends Emitter {
   /** Seed 001.7: transceivers stopped, senders' tracks removed, connection closed, references cleared. */
   close() {
     const connection = this.#connection;
-    this.#connection = this.#video = this.#audio = this.#offer = this.#waitingRemote = null;
+    this.#connection = this.#audio = this.#offer = this.#waitingRemote = null;
     this.#candidates = [];
     if (!connection) return;
     connection.onicecandidate = connection.onicecandidateerror = null;
@@ -181,6 +177,17 @@ export class ViewerPeer extends Emitter {
     // One unusable candidate (an unknown transport, another generation) must not end the session.
     await this.#connection?.addIceCandidate(candidate).catch(() => {});
   }
+}
+
+/**
+ * The first video format of an answer, which is the one that is sent; null when the video was refused (RFC 8829 §5.3.1).
+ *
+ * @param {string} sdp
+ */
+export function videoCodec(sdp) {
+  const [, port, first] = /^m=video (\d+) \S+ (\d+)/m.exec(sdp) ?? [];
+  if (!first || port === '0') return null;
+  return new RegExp(`^a=rtpmap:${first} ([^/\\s]+)`, 'm').exec(sdp)?.[1] ?? null;
 }
 
 /** @param {RTCIceCandidateInit} candidate  @returns {string} `host`, `srflx`, `prflx`, `relay` */
