@@ -6,6 +6,7 @@ may be told, not how.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import defaultdict
 from collections.abc import Iterable
@@ -29,7 +30,7 @@ IDS = ("", "v1", "v2", "v3")
 """The empty one is the master."""
 LIMITS = ExchangeLimits(max_viewers=2, message_rate=4, pending_per_sender=3, pending_per_channel=6, muted_per_id=2)
 # Nothing is held back here: test_delivery.py has that.
-TIMERS = Timers(ping=20, dead=40, idle=90, lifetime=300, eviction_window=60, mute=60, stale_hold=0)
+TIMERS = Timers(ping=20, dead=40, asked=2, idle=90, lifetime=300, eviction_window=60, mute=60, stale_hold=0)
 ADDRESSES = st.tuples(st.sampled_from((*CHANNELS[:1] * 4, CHANNELS[1])), st.sampled_from(IDS))
 WHO = st.integers(0, 1000)
 """Picks one of the open sockets, or one of those that are gone."""
@@ -45,6 +46,7 @@ class Sock:
     connection: Connection
     key: str
     polite: bool
+    extras: bool
     opened: float
     seen: float
     heard: bool = True
@@ -52,6 +54,13 @@ class Sock:
     dropped: bool = False
     evicted_at: float | None = None
     muted: bool = False
+    camera: tuple[bool, bool] | None = None
+    """What a viewer with extras was told last: whether the master is there, whether it is ours."""
+    sockets: set[str] = field(default_factory=set)
+    """Which viewers' sockets are open, as a master with extras was told."""
+    reasons: list[str] = field(default_factory=list)
+    asked_at: float | None = None
+    """Since when a master has owed a sign of life."""
 
 
 @dataclass
@@ -83,23 +92,23 @@ class ExchangeModel(RuleBasedStateMachine):
 
     @initialize()
     def somebody_is_there(self) -> None:
-        self._connect(CHANNELS[0], "v1", "A", False)
+        self._connect(CHANNELS[0], "v1", "A", False, True)
 
-    @rule(at=ADDRESSES, key=st.sampled_from("AB"), polite=st.booleans())
-    def connect(self, at: tuple[str, str], key: str, polite: bool) -> None:
-        self._connect(*at, key, polite)
+    @rule(at=ADDRESSES, key=st.sampled_from("AB"), polite=st.booleans(), extras=st.booleans())
+    def connect(self, at: tuple[str, str], key: str, polite: bool, extras: bool) -> None:
+        self._connect(*at, key, polite, extras)
 
     @precondition(lambda self: self.open)
     @rule(who=WHO, times=st.integers(1, 3))
     def connect_once_more(self, who: int, times: int) -> None:
         sock = self._open(who)
         for _ in range(times):
-            self._connect(sock.channel, sock.id, sock.key, sock.polite)
+            self._connect(sock.channel, sock.id, sock.key, sock.polite, sock.extras)
 
-    @rule()
-    def all_come(self) -> None:
+    @rule(extras=st.booleans())
+    def all_come(self, extras: bool) -> None:
         for id in IDS:
-            self._connect(CHANNELS[0], id, "A", False)
+            self._connect(CHANNELS[0], id, "A", False, extras)
 
     @precondition(lambda self: any(self.waiting.values()))
     @rule(early=st.booleans())
@@ -107,15 +116,15 @@ class ExchangeModel(RuleBasedStateMachine):
         """And nobody has looked at the deadlines."""
         (channel, id), queue = next((at, queue) for at, queue in self.waiting.items() if queue)
         self.now = max(self.now, queue[0].until - (0.125 if early else 0.0))
-        self._connect(channel, id, "A", False)
+        self._connect(channel, id, "A", False, False)
 
     def _open(self, who: int) -> Sock:
         return self.open[who % len(self.open)]
 
-    def _connect(self, channel: str, id: str, key: str, polite: bool) -> None:
+    def _connect(self, channel: str, id: str, key: str, polite: bool, extras: bool) -> None:
         role = Role.VIEWER if id else Role.MASTER
-        connection = Connection(channel, role, id, access_key_id=key, obeys_go_away=polite, now=self.now)
-        new = Sock(channel, id, connection, key, polite, self.now, self.now)
+        connection = Connection(channel, role, id, access_key_id=key, obeys_go_away=polite, extras=extras, now=self.now)
+        new = Sock(channel, id, connection, key, polite, extras, self.now, self.now)
         connection.shell = new
         others = [sock for (c, i), sock in self.current.items() if c == channel and i and i != id]
         try:
@@ -139,6 +148,8 @@ class ExchangeModel(RuleBasedStateMachine):
     def _evicted(self, old: Sock, outputs: list[Output]) -> None:
         old.heard = False
         old.evicted_at = self.now
+        old.asked_at = None
+        assert self._reasons(outputs, to=old) == ["client-id-in-use"] * old.extras
         muted = [output for output in outputs if isinstance(output, Muted)]
         closes = [output for output in outputs if isinstance(output, Close) and output.to is old.connection]
         times = self.evictions[old.channel, old.id]
@@ -169,18 +180,50 @@ class ExchangeModel(RuleBasedStateMachine):
         if was_current:
             del self.current[sock.channel, sock.id]
         outputs = self.exchange.disconnect(sock.connection)
+        if was_current and sock.id and sock.extras:
+            self._takes_back(sock)
         rivals = [s for s in self.open if (s.channel, s.id) == (sock.channel, sock.id)]
         if not rivals:
             self.evictions.pop((sock.channel, sock.id), None)
         if was_current and rivals:
             # The newest loser is asked to come back.
-            (close,) = outputs
+            (close,) = _kvs(outputs)
             assert isinstance(close, Close)
             assert close.to is max(rivals, key=lambda rival: (rival.evicted_at, self.open.index(rival))).connection
         else:
-            assert outputs == []
+            assert _kvs(outputs) == []
         self._perform(outputs)
         assert self.exchange.disconnect(sock.connection) == []
+
+    def _takes_back(self, sock: Sock) -> None:
+        """A viewer of ours leaves: it offers anew when it comes back."""
+        queue = self.waiting[sock.channel, ""]
+        queue[:] = [message for message in queue if message.sender != sock.id]
+
+    @precondition(lambda self: self.open)
+    @rule(who=WHO, payload=st.sampled_from(("", "e30=")))
+    def ask(self, who: int, payload: str) -> None:
+        sock = self._open(who)
+        refused = self.exchange.stats.refused
+        outputs = self.exchange.message(sock.connection, ClientMessage("sightline/ask", payload, "", ""), self.now)
+        sock.seen, sock.asked_at = self.now, None
+        before, sock.camera = sock.camera, None
+        self._perform(outputs)
+        master = self.current.get((sock.channel, ""))
+        if self.exchange.stats.refused > refused:
+            assert sock.camera is None
+            assert len(outputs) == len(_closes(outputs)) * (1 + sock.extras), "only who floods is told, and closed"
+            sock.camera = before
+            return
+        assert sock.extras
+        assert sock.heard
+        assert sock.id
+        assert sock.camera is not None, "asking is answered at once"
+        pings = [output.to for output in outputs if isinstance(output, Ping)]
+        assert pings == ([master.connection] if master is not None and master.asked_at is None else [])
+        assert len(outputs) == 1 + len(pings)
+        if pings:
+            master.asked_at = self.now
 
     @precondition(lambda self: self.open)
     @rule(
@@ -207,6 +250,8 @@ class ExchangeModel(RuleBasedStateMachine):
         sock = self.gone[who % len(self.gone)]
         message = ClientMessage(kind, payload("x"), "v1", "c1")
         assert self.exchange.message(sock.connection, message, self.now) == []
+        ask = ClientMessage("sightline/ask", "", "", "")
+        assert self.exchange.message(sock.connection, ask, self.now) == []
         assert self.exchange.malformed(sock.connection, self.now) == []
 
     def _say(self, sock: Sock, to: str, kind: str, good: bool, correlation: str) -> None:
@@ -214,8 +259,10 @@ class ExchangeModel(RuleBasedStateMachine):
         message = ClientMessage(kind, payload(text) if good else "***", to, correlation)
         refused = self.exchange.stats.refused
         outputs = self.exchange.message(sock.connection, message, self.now)
-        sock.seen = self.now
+        sock.seen, sock.asked_at = self.now, None
         self._perform(outputs)
+        reasons = self._reasons(outputs, to=sock)
+        assert not reasons or (sock.id and sock.extras and kind == "SDP_OFFER") or _closes(outputs)
         statuses = self._statuses(outputs, to=sock)
         if self.exchange.stats.refused > refused:
             # Told to the sender alone, and only when it gave a correlation id; nobody else hears anything.
@@ -238,7 +285,8 @@ class ExchangeModel(RuleBasedStateMachine):
             assert self._texts([send], to=peer) == [(kind, sock.id, text)]
             assert bool(peer.id) != bool(sock.id), "a viewer never talks to a viewer"
             return
-        assert outputs == []
+        assert _kvs(outputs) == []
+        assert reasons == ["camera-offline"] * (kind == "SDP_OFFER" and bool(sock.id) and sock.extras)
         queue = self.waiting[sock.channel, recipient]
         new = Waiting(text, sock.id, kind, self.now + self.ttl[sock.channel])
         same = [m for m in queue if kind in SDP and (m.kind, m.sender) == (kind, sock.id)]
@@ -253,15 +301,16 @@ class ExchangeModel(RuleBasedStateMachine):
         sock = self._open(who)
         for _ in range(times):
             outputs = self.exchange.malformed(sock.connection, self.now)
-            sock.seen = self.now
-            assert all(isinstance(output, Close) and output.code is CloseCode.POLICY for output in outputs)
+            sock.seen, sock.asked_at = self.now, None
+            assert all(isinstance(output, Close) and output.code is CloseCode.POLICY for output in _kvs(outputs))
+            assert self._reasons(outputs, to=sock) == ["too-many-requests"] * (sock.extras and bool(outputs))
             self._perform(outputs)
 
     @precondition(lambda self: self.open)
     @rule(who=WHO, active=st.booleans())
     def ping_or_pong(self, who: int, active: bool) -> None:
         sock = self._open(who)
-        sock.seen = self.now
+        sock.seen, sock.asked_at = self.now, None
         self.exchange.seen(sock.connection, self.now, active=active)
 
     @rule(seconds=st.sampled_from((5.0, 30.0, 60.0)))
@@ -277,8 +326,13 @@ class ExchangeModel(RuleBasedStateMachine):
             outputs = self.exchange.tick(self.now)
             for address, queue in list(self.waiting.items()):
                 self.waiting[address] = [message for message in queue if message.until > self.now]
-            for output in outputs:
+            for output in _kvs(outputs):
                 self._was_due(output)
+            silent = {s.channel for s in self.open if s.asked_at is not None and self.now >= s.asked_at + TIMERS.asked}
+            for output in outputs:
+                if output not in _kvs(outputs):
+                    assert self._reasons([output], to=output.to.shell) == ["camera-silent"]  # type: ignore[arg-type]
+                    assert output.to.channel_arn in silent
             self._perform(outputs)
         self.now = end
         # A socket that was told to close and does not is cut by its shell.
@@ -294,7 +348,8 @@ class ExchangeModel(RuleBasedStateMachine):
                 assert TIMERS.ping <= silent < TIMERS.dead
                 assert not sock.dropped
             case Drop():
-                assert silent >= TIMERS.dead
+                asked = sock.asked_at is not None and self.now >= sock.asked_at + TIMERS.asked
+                assert asked or silent >= TIMERS.dead
             case Close(code=CloseCode.REPLACED):
                 assert sock.evicted_at is not None
                 assert self.now >= sock.evicted_at + TIMERS.mute
@@ -315,27 +370,35 @@ class ExchangeModel(RuleBasedStateMachine):
         outputs = self.exchange.close_channel(channel)
         for address in [address for address in self.waiting if address[0] == channel]:
             del self.waiting[address]
-        self._all_closed(outputs, [s for s in self.open if s.channel == channel], CloseCode.CHANNEL_GONE)
+        expected = [s for s in self.open if s.channel == channel]
+        self._all_closed(outputs, expected, CloseCode.CHANNEL_GONE, reason="unknown-channel")
 
     @rule(key=st.sampled_from("AB"))
     def revoke(self, key: str) -> None:
         outputs = self.exchange.revoke(key)
-        self._all_closed(outputs, [s for s in self.open if s.key == key], CloseCode.NOT_ALLOWED)
+        expected = [s for s in self.open if s.key == key]
+        self._all_closed(outputs, expected, CloseCode.NOT_ALLOWED, reason="not-allowed")
 
     @precondition(lambda self: len(self.open) >= 4)
     @rule()
     def shut_down(self) -> None:
         outputs = self.exchange.shut_down()
+        assert _kvs(outputs) == outputs
         told = [output.to for output in outputs if isinstance(output, Send)]
         assert sorted(map(id, told)) == sorted(id(sock.connection) for sock in self.open if sock.polite)
         closes = [output for output in outputs if isinstance(output, Close)]
         assert all(0 <= close.after <= TIMERS.shutdown_spread for close in closes)
         self._all_closed(closes, list(self.open), CloseCode.GOING_AWAY)
 
-    def _all_closed(self, outputs: Iterable[Output], expected: list[Sock], code: CloseCode) -> None:
+    def _all_closed(
+        self, outputs: Iterable[Output], expected: list[Sock], code: CloseCode, *, reason: str = ""
+    ) -> None:
         outputs = list(outputs)
-        assert all(isinstance(output, Close) and output.code is code for output in outputs)
-        assert sorted(id(output.to) for output in outputs) == sorted(id(sock.connection) for sock in expected)
+        closes = _kvs(outputs)
+        assert all(isinstance(output, Close) and output.code is code for output in closes)
+        assert sorted(id(output.to) for output in closes) == sorted(id(sock.connection) for sock in expected)
+        for sock in expected:
+            assert self._reasons(outputs, to=sock) == [reason] * (sock.extras and bool(reason))
         self._perform(outputs)
         for sock in list(expected):
             self._gone(sock)
@@ -349,19 +412,48 @@ class ExchangeModel(RuleBasedStateMachine):
             assert sock in self.open, f"{output} for a socket that is gone"
             match output:
                 case Send():
-                    kind = json.loads(output.frame)["messageType"]
-                    assert sock.heard or kind == "STATUS_RESPONSE", "a muted socket was sent a message"
+                    frame = json.loads(output.frame)
+                    kind = frame["messageType"]
+                    if kind.startswith("sightline/"):
+                        self._told(sock, kind, frame)
+                    else:
+                        assert sock.heard or kind == "STATUS_RESPONSE", "a muted socket was sent a message"
                 case Close():
                     sock.told_to_close.append(output.code)
                 case Drop():
                     sock.dropped = True
+
+    def _told(self, sock: Sock, kind: str, frame: dict[str, str]) -> None:
+        assert sock.extras, "it did not ask for any of this"
+        content = json.loads(base64.b64decode(frame["messagePayload"]))
+        match kind:
+            case "sightline/master":
+                assert sock.heard
+                assert sock.id
+                sock.camera = content["present"], content["ours"]
+            case "sightline/viewer":
+                assert sock.heard
+                assert not sock.id
+                (sock.sockets.add if content["open"] else sock.sockets.discard)(frame["senderClientId"])
+            case "sightline/notice":
+                sock.reasons.append(content["reason"])
+            case _:
+                raise AssertionError(frame)
+
+    def _reasons(self, outputs: Iterable[Output], *, to: Sock) -> list[str]:
+        frames = [json.loads(o.frame) for o in outputs if isinstance(o, Send) and o.to is to.connection]
+        return [
+            json.loads(base64.b64decode(frame["messagePayload"]))["reason"]
+            for frame in frames
+            if frame["messageType"] == "sightline/notice"
+        ]
 
     def _texts(self, outputs: Iterable[Output], *, to: Sock) -> list[tuple[str, str, str]]:
         found = []
         for output in outputs:
             if isinstance(output, Send) and output.to is to.connection:
                 frame = json.loads(output.frame)
-                if "messagePayload" in frame:
+                if "messagePayload" in frame and not frame["messageType"].startswith("sightline/"):
                     text = _TEXTS[frame["messagePayload"]]
                     found.append((frame["messageType"], frame.get("senderClientId", ""), text))
         return found
@@ -398,6 +490,24 @@ class ExchangeModel(RuleBasedStateMachine):
             assert set(channel.evictions) <= set(channel.members) | set(channel.muted)
 
     @invariant()
+    def all_know_who_is_there(self) -> None:
+        """Those with extras, that are heard: viewers their master, a master its viewers."""
+        for (channel, id), sock in self.current.items():
+            if id and sock.extras:
+                master = self.current.get((channel, ""))
+                assert sock.camera == (master is not None, master is not None and master.extras)
+            elif not id and sock.extras:
+                assert sock.sockets == {i for c, i in self.current if c == channel and i}
+
+    @invariant()
+    def a_camera_that_owes_a_sign_of_life_is_looked_after(self) -> None:
+        for sock in self.current.values():
+            due = self.exchange.next_deadline()
+            if sock.asked_at is not None and not sock.dropped:
+                assert due is not None
+                assert due <= sock.asked_at + TIMERS.asked
+
+    @invariant()
     def losers_do_not_stay(self) -> None:
         """Each is muted or was told to go; and of the muted not too many stay."""
         for sock in self.open:
@@ -410,6 +520,15 @@ class ExchangeModel(RuleBasedStateMachine):
         assert self.exchange.tick(self.now) == []
         assert not self.exchange._channels
         assert self.exchange.next_deadline() is None
+
+
+def _kvs(outputs: Iterable[Output]) -> list[Output]:
+    """All but what only those with extras see."""
+    return [o for o in outputs if not (isinstance(o, Send) and b'"sightline/' in o.frame)]
+
+
+def _closes(outputs: Iterable[Output]) -> list[Close]:
+    return [output for output in outputs if isinstance(output, Close)]
 
 
 _TEXTS = {payload(str(number)): str(number) for number in range(10_000)}
