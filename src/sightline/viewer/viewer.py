@@ -18,7 +18,7 @@ from ..client.control import ControlPlane
 from ..client.link import link_session, read_link
 from ..client.socket import http_session, trusting
 from ..client.target import find_target
-from ..errors import ConfigError
+from ..errors import ConfigError, MediaError
 from ..media.decoder import AudioFrame, VideoFrame
 from ..media.recorder import Recorder
 from ..media.source import Source, open_source
@@ -175,6 +175,15 @@ class Viewer:
         """What happens from now on: ``async for event in viewer.events()``. Raises ViewerFailed when it gives up."""
         return self._events.stream()
 
+    async def wait_watching(self) -> None:
+        """Until the picture moves; raises ViewerFailed when it gives up."""
+        events = self.events()
+        if self.state is ViewerState.WATCHING:
+            return
+        async for event in events:
+            if isinstance(event, StateChanged) and event.after is ViewerState.WATCHING:
+                return
+
     async def wait_closed(self) -> None:
         """Until it is closed; raises ViewerFailed when it gives up."""
         await self._ended.wait()
@@ -199,10 +208,12 @@ class Viewer:
             return frame
         raise ViewerFailed("connection-lost", "The viewer was closed before a picture came.")
 
-    def record(self, path: Path | str) -> Recorder:
-        """Record from the next keyframe on, without encoding anew, until the viewer is closed. Raises MediaError for a
-        path that cannot be; later errors stand in ``Recorder.error``."""
-        recorder = Recorder(path)
+    def record(self, path: Path | str, *, on_error: Callable[[MediaError], None] | None = None) -> Recorder:
+        """Record from the next keyframe on, without encoding anew, until the viewer is closed.
+
+        Raises MediaError for a path that cannot be; of an error later on ``on_error`` is told, in the event loop.
+        """
+        recorder = Recorder(path, on_error=on_error)
         self._media.record(recorder)
         return recorder
 
@@ -372,7 +383,7 @@ class Viewer:
 
     def _fail(self, failure: ViewerFailed) -> None:
         self._failure = failure
-        self._log.error("%s: %s", failure.reason, failure)
+        self._log.warning("given up: %s: %s", failure.reason, failure)
         self._media.end(failure)
         self._events.end(failure)
         self._ended.set()

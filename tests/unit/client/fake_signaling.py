@@ -35,9 +35,14 @@ class FakeSignaling:
 
     def __init__(self) -> None:
         self.status = 101
+        self.refused = 0
+        self.refusal: dict[str, Any] = {}
+        self.refusal_headers: dict[str, str] = {}
         self.answer_pings = True
         self.sockets: list[web.WebSocketResponse] = []
         self.received: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.open_before: list[int] = []
+        """How many sockets were open when each of them was asked for."""
         self.frame_types: list[aiohttp.WSMsgType] = []
         self.queries: list[str] = []
         self.pongs = 0
@@ -83,7 +88,9 @@ class FakeSignaling:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if self.status != 101:
-            return web.Response(status=self.status)
+            self.refused += 1
+            return web.json_response(self.refusal, status=self.status, headers=self.refusal_headers)
+        self.open_before.append(sum(not socket.closed for socket in self.sockets))
         socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
         self.queries.append(request.raw_path)
