@@ -58,7 +58,6 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         parser.error("a link names its service and channel itself: leave CHANNEL and --endpoint out")
     # What goes wrong is what the findings say; libraries' warnings between them would only be in the way.
     logging.getLogger("sightline").addHandler(logging.NullHandler())
-    logging.getLogger("sightline").propagate = False
     return asyncio.run(_doctor(args))
 
 
