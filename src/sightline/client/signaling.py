@@ -13,11 +13,12 @@ from typing import Generic, Self, TypeVar
 import aiohttp
 import msgspec
 
-from ..errors import ConnectError, ServiceRefused, ServiceUnreachable
-from ..reasons import REASONS
+from ..errors import ConnectError, MalformedMessage, ServiceRefused, ServiceUnreachable
+from ..reasons import REASONS, Reason, reason_of_close
 from ..sessions.backoff import Backoff
 from ..timers import DEFAULT_TIMERS, Timers
-from ..wire.messages import MessageType, ServerMessage, encode_client_message
+from ..wire.extras import Extra, read_notice
+from ..wire.messages import MessageType, ServerMessage, decode_payload, encode_client_message
 from .refusals import SocketRefused
 from .socket import Logger, SignalingSession, SignalingSocket, http_session, open_socket
 
@@ -25,6 +26,9 @@ __all__ = ["Lost", "Opened", "Received", "SignalingClient", "SignalingSession"]
 
 _SEND_LIMIT = 10.0
 """Seconds for which a message waits for the socket to come back; a viewer's answer deadline is 15 (seed 001.3)."""
+
+_DOOR = 2.0
+"""A Sightline that refuses a socket opens it, says why and closes it at once; a later close is none."""
 
 _QUEUE = 256
 """Events that may wait for the reader; then the socket is not read any further."""
@@ -170,12 +174,16 @@ class SignalingClient(Generic[S]):
         except ConnectError as error:
             return str(error)
         try:
-            self._proven = True
-            self._backoff.opened(time.monotonic())
+            proven, self._proven = self._proven, True
+            opened = time.monotonic()
+            self._backoff.opened(opened)
             self._socket = socket
             self._open.set()
             await self._events.put(Opened(session))
-            return await self._serve(socket)
+            reason = await self._serve(socket)
+            if not proven and time.monotonic() < opened + _DOOR:
+                _raise_if_refused(socket.close_code, reason)
+            return reason
         finally:
             self._open.clear()
             self._socket = None
@@ -189,16 +197,34 @@ class SignalingClient(Generic[S]):
         return reason
 
     async def _read(self, socket: SignalingSocket) -> str:
+        notice = ""
         while (message := await socket.read()) is not None:
             if message.message_type in _RECONNECT:
                 return f"The service asked for a new connection ({message.message_type})."
+            if message.message_type == Extra.NOTICE and message.sender_client_id is None:
+                notice = _sentence(message) or notice
             await self._events.put(Received(message))
-        return f"The connection was closed ({socket.close_code})."
+        return notice or f"The connection was closed ({socket.close_code})."
 
     def _end_events(self) -> None:
         if self._events.full():
             self._events.get_nowait()
         self._events.put_nowait(None)
+
+
+def _sentence(message: ServerMessage) -> str:
+    """What a notice says to people."""
+    try:
+        return read_notice(decode_payload(message.payload) or {}).message
+    except MalformedMessage:
+        return ""
+
+
+def _raise_if_refused(close_code: int | None, text: str) -> None:
+    """Raise SocketRefused for a close that says that waiting does not help. Two that fight for a place both may."""
+    reason = reason_of_close(close_code)
+    if reason is not None and REASONS[reason].final and reason is not Reason.CLIENT_ID_IN_USE:
+        raise SocketRefused(text, reason=reason, code=reason.value)
 
 
 def _passes(error: ServiceRefused) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from sightline.client.refusals import SocketRefused
 from sightline.client.signaling import Lost, Opened, Received, SignalingClient
 from sightline.errors import ServiceRefused, ServiceUnreachable
 from sightline.timers import Timers
@@ -140,6 +141,43 @@ async def test_refused_at_the_first_attempt(service: FakeSignaling, status: int)
         for _ in range(2):
             with pytest.raises(ServiceRefused, match=str(status)):
                 await anext(client)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(4403, "not-allowed"), (4401, "wrong-key"), (4404, "unknown-channel"), (4425, "clock-skew")]
+)
+async def test_refused_at_the_first_attempt_by_a_sightline(service: FakeSignaling, code: int, reason: str) -> None:
+    """It opens the socket, says why, and closes it: browsers see nothing of an HTTP error."""
+    async with SignalingClient(service.session) as client:
+        await service.open_sockets(1)
+        await service.say("sightline/notice", {"reason": reason, "message": "Ask the operator."})
+        await service.socket.close(code=code)
+        assert isinstance(await anext(client), Opened)
+        await anext(client)
+        for _ in range(2):
+            with pytest.raises(SocketRefused, match=r"Ask the operator\.") as refused:
+                await anext(client)
+        assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize("code", [4409, 4420, 1001, 4408])
+async def test_other_closes_are_no_refusals(service: FakeSignaling, client: Client, code: int) -> None:
+    await anext(client)
+    await service.socket.close(code=code)
+    lost = await upcoming(client, Lost)
+    assert isinstance(lost, Lost)
+    assert str(code) in lost.reason
+    await upcoming(client, Opened)
+
+
+async def test_what_a_notice_says_is_why_the_socket_was_lost(service: FakeSignaling, client: Client) -> None:
+    await anext(client)
+    await service.say("sightline/notice", {"reason": "client-id-in-use", "message": "Another camera is here."})
+    await service.say("sightline/notice", {"reason": 7})
+    await service.socket.close(code=4409)
+    lost = await upcoming(client, Lost)
+    assert isinstance(lost, Lost)
+    assert lost.reason == "Another camera is here."
 
 
 async def test_refused_later_it_tries_for_ever(service: FakeSignaling, client: Client) -> None:
