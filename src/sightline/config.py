@@ -6,10 +6,12 @@ setting has one name everywhere: ``http_port`` is ``--http-port``, ``SIGHTLINE_H
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -69,7 +71,14 @@ SETTINGS: Final = (
     Setting("tls", "text", "auto: certificates from a local CA; off: no TLS listener", "MODE"),
     Setting("tls_cert", "path", "a real certificate chain (PEM), with --tls-key", "FILE"),
     Setting("tls_key", "path", "its private key (PEM)", "FILE"),
-    Setting("turn_port", "port", "UDP port of the built-in STUN server", "PORT"),
+    Setting("turn_port", "port", "UDP and TCP port of the built-in STUN and TURN server", "PORT"),
+    Setting("turn_tls_port", "port", "TCP port of TURN over TLS, beside the TLS listener's own", "PORT"),
+    Setting("stun_port", "port", "one more UDP port of it: 443, where KVS clients look for STUN", "PORT"),
+    Setting("turn_external_ip", "list", "addresses under which peers reach this machine behind NAT", "ADDR"),
+    Setting("turn_allow_peer", "list", "networks that TURN may relay to beside public ones", "NETS"),
+    Setting("turn_ports", "text", "UDP ports that TURN relays from", "FIRST-LAST"),
+    Setting("turn_allocations", "int", "relays that TURN may have open at once", "N"),
+    Setting("turn_mbps", "int", "Mbit/s that TURN relays for one credential", "N"),
     Setting("max_viewers", "int", "viewers that a channel may have at once", "N"),
     Setting("max_channels", "int", "channels that the service may hold", "N"),
     Setting("message_rate", "int", "messages per second that a socket may send; twice that in a burst", "N"),
@@ -97,6 +106,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     turn_port: int = 3478
+    turn_tls_port: int = 5349
+    stun_port: int = 0
+    turn_external_ip: tuple[str, ...] = ()
+    turn_allow_peer: tuple[str, ...] = ()
+    turn_ports: str = "49152-65535"
+    turn_allocations: int = 4000
+    turn_mbps: int = 200
     max_viewers: int = 100
     max_channels: int = 10_000
     message_rate: int = 100
@@ -105,7 +121,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: str = "text"
     log_level: str = "info"
     turn: tuple[TurnServer, ...] = ()
-    """External TURN servers: ``[[turn]]`` tables of the TOML file."""
+    """External TURN servers: the ``[turn]`` table, or several ``[[turn]]``, of the TOML file."""
+
+    @property
+    def turn_port_range(self) -> tuple[int, int]:
+        """The first and the last of ``turn_ports``."""
+        first, _, last = self.turn_ports.partition("-")
+        return int(first), int(last)
 
     def __repr__(self) -> str:
         return f"Settings(data_dir={str(self.data_dir)!r}, …)"
@@ -142,7 +164,8 @@ def load_settings(
             if source is not None:
                 values[setting.name] = _convert(setting, source, where)
                 break
-    values["turn"] = _turn_servers(from_file.get("turn", []), config_file)
+    tables = from_file.get("turn", [])
+    values["turn"] = _turn_servers([tables] if isinstance(tables, dict) else tables, config_file)
     settings = Settings(**values)  # type: ignore[arg-type]
     _check(settings)
     return settings
@@ -223,6 +246,14 @@ def _turn_servers(tables: object, config_file: Path | None) -> tuple[TurnServer,
     return servers
 
 
+def _is(kind: Callable[[str], object], text: str) -> bool:
+    try:
+        kind(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _check(settings: Settings) -> None:
     if not re.fullmatch(r"[0-9]{12}", settings.account_id):
         raise ConfigError(f"SIGHTLINE_ACCOUNT_ID must have 12 digits; it is {settings.account_id!r}.")
@@ -240,6 +271,17 @@ def _check(settings: Settings) -> None:
         raise ConfigError("--tls-cert and --tls-key must be given together.")
     if settings.public_url and not _PUBLIC_URL.fullmatch(settings.public_url):
         raise ConfigError(f"SIGHTLINE_PUBLIC_URL must be like https://cam.example; it is {settings.public_url!r}.")
+    for address in settings.turn_external_ip:
+        if not _is(ipaddress.ip_address, address):
+            raise ConfigError(f"SIGHTLINE_TURN_EXTERNAL_IP must be IP addresses; {address!r} is none.")
+    for network in settings.turn_allow_peer:
+        if not _is(partial(ipaddress.ip_network, strict=False), network):
+            raise ConfigError(f"SIGHTLINE_TURN_ALLOW_PEER must be networks like 192.168.0.0/16; {network!r} is none.")
+    ports = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", settings.turn_ports)
+    if ports is None or not 1024 <= int(ports[1]) <= int(ports[2]) <= 65535:
+        raise ConfigError(
+            f"SIGHTLINE_TURN_PORTS must be like 49152-65535, from 1024 up; it is {settings.turn_ports!r}."
+        )
     if settings.log_format not in ("text", "json"):
         raise ConfigError(f"SIGHTLINE_LOG_FORMAT must be text or json; it is {settings.log_format!r}.")
     if settings.log_level not in ("debug", "info", "warning", "error"):

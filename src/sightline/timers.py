@@ -75,5 +75,19 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
     certificate_check: float = 60.0
     """How often the host's names and addresses are compared with those in the certificate."""
 
+    # -- the built-in TURN server
+    turn_allocation: float = 86_400.0
+    """A relay ends a day after it was made, however often it is refreshed: its credential was for minutes (issue 5)."""
+    turn_nonce: float = 3600.0
+    """A nonce is good for an hour (RFC 8489 names no value; coturn has 600 s): then 438, and the client goes on."""
+    turn_stranger: float = 10.0
+    """A TCP or TLS connection without an allocation is closed after that: clients allocate at once."""
+    turn_addresses: float = 60.0
+    """How often the machine's addresses are read again, for the rules and the relays."""
+    turn_health: float = 30.0
+    """Between two checks of an external TURN server; one that failed twice is left out (issue 5)."""
+    turn_health_patience: float = 5.0
+    """For all answers of one check."""
+
 
 DEFAULT_TIMERS: Final = Timers()

@@ -170,12 +170,14 @@ class Service:
         self.http_port = reuse_ports_of.http_port if reuse_ports_of else free_port()
         self.https_port = reuse_ports_of.https_port if reuse_ports_of else free_port()
         self.stun_port = reuse_ports_of.stun_port if reuse_ports_of else free_port(socket.SOCK_DGRAM)
+        self.turn_tls_port = reuse_ports_of.turn_tls_port if reuse_ports_of else free_port()
         settings = {
             "SIGHTLINE_DATA_DIR": str(self.data_dir),
             "SIGHTLINE_HTTP_PORT": str(self.http_port),
             "SIGHTLINE_HTTPS_PORT": str(self.https_port),
             "SIGHTLINE_BIND": "127.0.0.1",
             "SIGHTLINE_TURN_PORT": str(self.stun_port),
+            "SIGHTLINE_TURN_TLS_PORT": str(self.turn_tls_port),
         }
         if admin is not None:
             settings["SIGHTLINE_ACCESS_KEY_ID"] = admin.access_key_id

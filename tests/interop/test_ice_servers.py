@@ -1,4 +1,4 @@
-"""GetIceServerConfig through boto3, and the STUN server that the service is when no TURN server is configured."""
+"""GetIceServerConfig through boto3, and the STUN and TURN server that the service is."""
 
 from __future__ import annotations
 
@@ -52,7 +52,12 @@ def test_the_list_fits_every_client(service: Service, kvs: Kvs) -> None:
         assert 1 <= len(servers) <= 5
         for server in servers:
             assert 1 <= len(server["Uris"]) <= 4
-            assert all(len(uri) <= 127 and f":{service.stun_port}" in uri for uri in server["Uris"])
+            assert server["Uris"] == [
+                f"turn:127.0.0.1:{service.stun_port}?transport=udp",
+                f"turn:127.0.0.1:{service.stun_port}?transport=tcp",
+                f"turns:127.0.0.1:{service.turn_tls_port}?transport=tcp",
+            ]
+            assert all(len(uri) <= 127 for uri in server["Uris"])
             assert ":" in server["Username"]
             assert 0 < len(server["Username"]) <= 256
             assert 0 < len(server["Password"]) <= 256
@@ -88,14 +93,14 @@ def test_the_service_answers_stun_with_the_address_it_sees(service: Service) -> 
     assert socket.inet_ntoa(struct.pack("!I", xor_address ^ MAGIC)) == "127.0.0.1"
 
 
-def test_a_relay_is_refused_at_once_with_508(service: Service) -> None:
+def test_a_relay_is_nothing_for_strangers_who_are_told_at_once(service: Service) -> None:
     udp_transport = struct.pack("!HHI", REQUESTED_TRANSPORT, 4, 17 << 24)
     asked = time.monotonic()
     kind, attributes, _port = ask_stun(service.stun_port, ALLOCATE, udp_transport)
     assert time.monotonic() - asked < 1
     assert kind == ALLOCATE_ERROR
     _zero, hundreds, rest = struct.unpack_from("!HBB", attributes[ERROR_CODE])
-    assert hundreds * 100 + rest == 508
+    assert hundreds * 100 + rest == 401
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,15 @@ class TestValues:
             ("PUBLIC_URL", "ws://cam.example", "like https://cam.example"),
             ("PUBLIC_URL", "https://cam.example/?x=1", "like https://cam.example"),
             ("PUBLIC_URL", "https://cam .example", "like https://cam.example"),
+            ("TURN_TLS_PORT", "tls", "whole number"),
+            ("STUN_PORT", "70000", "port from 1 to 65535, or off"),
+            ("TURN_EXTERNAL_IP", "cam.example", "IP addresses"),
+            ("TURN_ALLOW_PEER", "10.0.0.0/33", "networks like"),
+            ("TURN_PORTS", "49152", "like 49152-65535"),
+            ("TURN_PORTS", "2000-1999", "like 49152-65535"),
+            ("TURN_PORTS", "80-90", "from 1024 up"),
+            ("TURN_ALLOCATIONS", "0", "1 or more"),
+            ("TURN_MBPS", "x", "whole number"),
             ("LOG_FORMAT", "xml", "text or json"),
             ("LOG_LEVEL", "loud", "debug, info, warning or error"),
         ],
@@ -175,6 +184,20 @@ class TestFile:
             TurnServer(("turn:turn.example:3478?transport=udp",), "north"),
             TurnServer(("turns:t:443?transport=tcp",), "south"),
         )
+
+    def test_one_turn_server_is_a_table(self, toml: Path) -> None:
+        toml.write_text(f"[turn]\n{TURN}")
+        assert load(file=toml).turn == (TurnServer(("turn:turn.example:3478?transport=udp",), "north"),)
+
+    def test_the_relay(self, toml: Path) -> None:
+        toml.write_text(
+            'turn_allow_peer = ["10.0.0.0/8", "fd00::/8"]\nturn_tls_port = "off"\nturn_ports = "2000-2009"\n'
+        )
+        settings = load(file=toml, TURN_EXTERNAL_IP="198.51.100.7, 2001:db8::7", STUN_PORT="443")
+        assert settings.turn_allow_peer == ("10.0.0.0/8", "fd00::/8")
+        assert settings.turn_external_ip == ("198.51.100.7", "2001:db8::7")
+        assert settings.turn_port_range == (2000, 2009)
+        assert (settings.turn_tls_port, settings.stun_port) == (0, 443)
 
     @pytest.mark.parametrize(
         ("text", "says"),

@@ -4,7 +4,7 @@ from .allocation import Allocation, Channel, ClientPath, Ports, RelayedPort
 from .counters import RelayCounters
 from .credentials import Authority, Nonces
 from .frames import CHANNEL_HEADER, MAX_FRAME, StreamCutter, is_channel_data
-from .limits import Bucket, RelayLimits, Strangers
+from .limits import Bucket, Minting, RelayLimits, Strangers
 from .peers import PeerRules, Verdict, is_private
 from .server import Closed, Opened, Output, RelayServer, Reply, ToClient, ToPeer, data_indication
 
@@ -17,6 +17,7 @@ __all__ = [
     "Channel",
     "ClientPath",
     "Closed",
+    "Minting",
     "Nonces",
     "Opened",
     "Output",

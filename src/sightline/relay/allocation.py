@@ -10,6 +10,7 @@ import msgspec
 from .credentials import Credential
 from .frames import CHANNEL_HEADER
 from .limits import Bucket
+from .peers import Verdict
 from .stun_format import Address
 
 __all__ = ["CHANNEL_LIFETIME", "PERMISSION_LIFETIME", "Allocation", "Channel", "ClientPath", "Ports", "RelayedPort"]
@@ -69,15 +70,17 @@ class Usage:
 class Channel:
     """A number that stands for a peer (RFC 8656 §12)."""
 
-    __slots__ = ("allocation", "expires_at", "number", "own", "peer")
+    __slots__ = ("allocation", "expires_at", "handle", "number", "peer", "verdict")
 
-    def __init__(self, allocation: Allocation, number: int, peer: Address, *, own: bool) -> None:
+    def __init__(self, allocation: Allocation, number: int, peer: Address, verdict: Verdict) -> None:
         self.allocation = allocation
         self.number = number
         self.peer = peer
-        self.own = own
-        """Whether the peer's address is one of this server's: never sent to but in memory."""
+        self.verdict = verdict
+        """Whether the peer's address is one of this server's, which are looked for in memory."""
         self.expires_at = 0.0
+        self.handle: object = None
+        """The shell's own."""
 
     def header(self, length: int) -> bytes:
         """Before ``length`` bytes of data."""

@@ -14,8 +14,8 @@ MAX_FRAME = 4 + 65_536
 
 
 def is_channel_data(first: int) -> bool:
-    """By the first byte: 0x40 to 0x4F. 0x50 to 0x7F are reserved (RFC 8656 §12)."""
-    return 0x40 <= first < 0x50
+    """By the first byte: 0x40 to 0x7F, as in RFC 5766. RFC 8656 §12 has clients use 0x40 to 0x4F; coturn's do not."""
+    return 0x40 <= first < 0x80
 
 
 class StreamCutter:
@@ -36,7 +36,7 @@ class StreamCutter:
             kind, length = CHANNEL_HEADER.unpack_from(data, at)
             if kind < 0x4000:
                 size = whole = 20 + length
-            elif kind < 0x5000:
+            elif kind < 0x8000:
                 size = 4 + length
                 whole = size + -size % 4
             else:

@@ -1,4 +1,4 @@
-"""How much of the relay one may have: allocations, bandwidth, answers to strangers. Buckets that drain by the clock."""
+"""How much of the relay one may have: allocations, bandwidth, credentials, answers to strangers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 import msgspec
 
-__all__ = ["Bucket", "RelayLimits", "Strangers"]
+__all__ = ["Bucket", "Minting", "RelayLimits", "Strangers"]
 
 
 class RelayLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +24,10 @@ class RelayLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses for which one relay is open."""
     channels: int = 128
     """Peers with a channel, of one relay."""
+    credentials_per_minute: float = 600.0
+    """New credentials for one channel: a crowd that comes at once, and again."""
+    all_credentials_per_minute: float = 6000.0
+    """For all channels together."""
     strangers_per_second: float = 50.0
     """Answers per second to one address before a client has proved that it is there; bursts of ten times that."""
 
@@ -50,6 +54,30 @@ class Bucket:
         return True
 
 
+class Buckets:
+    """One bucket for each name, of the most recent names."""
+
+    def __init__(self, rate: float, burst: float, *, remembered: int = 10_000) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._remembered = remembered
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def take(self, name: str, now: float) -> bool:
+        """Whether one more may pass under that name."""
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            bucket = self._buckets[name] = Bucket(self._rate, self._burst, now)
+            if len(self._buckets) > self._remembered:
+                self._buckets.popitem(last=False)
+        else:
+            self._buckets.move_to_end(name)
+        return bucket.take(1.0, now)
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+
 class Strangers:
     """Bounds the answers that go to an address which nobody has proved to be the sender's.
 
@@ -58,20 +86,24 @@ class Strangers:
     """
 
     def __init__(self, per_second: float, *, remembered: int = 10_000) -> None:
-        self._rate = per_second
-        self._remembered = remembered
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._buckets = Buckets(per_second, per_second * 10, remembered=remembered)
 
     def may_answer(self, host: str, now: float) -> bool:
         """Whether one more answer may go to that address."""
-        bucket = self._buckets.get(host)
-        if bucket is None:
-            bucket = self._buckets[host] = Bucket(self._rate, self._rate * 10, now)
-            if len(self._buckets) > self._remembered:
-                self._buckets.popitem(last=False)
-        else:
-            self._buckets.move_to_end(host)
-        return bucket.take(1.0, now)
+        return self._buckets.take(host, now)
 
     def __len__(self) -> int:
         return len(self._buckets)
+
+
+class Minting:
+    """Bounds new credentials, since each has quotas of its own: per channel, and in total."""
+
+    def __init__(self, limits: RelayLimits) -> None:
+        per_channel, of_all = limits.credentials_per_minute, limits.all_credentials_per_minute
+        self._channels = Buckets(per_channel / 60, per_channel)
+        self._all = Buckets(of_all / 60, of_all)
+
+    def may_mint(self, channel: str, now: float) -> bool:
+        """Whether one more may be made for that channel."""
+        return self._channels.take(channel, now) and self._all.take("", now)

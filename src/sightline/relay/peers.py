@@ -21,6 +21,8 @@ class Verdict(enum.Enum):
 
     OWN = "own"
     """One under which this server relays: data go from relay to relay in memory, and nowhere else."""
+    OWN_OPEN = "own-open"
+    """The same, but the operator has opened this machine by name: what is no relay is sent to."""
     ALLOWED = "allowed"
     DENIED = "denied"
 
@@ -89,7 +91,7 @@ class PeerRules:
         """What may happen with a peer at this address; ``host`` is an IP address."""
         address = _address(host)
         if address in self._relays:
-            return Verdict.OWN
+            return Verdict.OWN_OPEN if self._opens_own(address) else Verdict.OWN
         faces = _faces(address)
         if any(_in(face, _NEVER) for face in faces):
             return Verdict.DENIED

@@ -48,7 +48,8 @@ _LONGEST = 3600.0
 DEFAULT_LIMITS = RelayLimits()
 
 _UDP = 17
-_FIRST_CHANNEL, _LAST_CHANNEL = 0x4000, 0x4FFF
+_FIRST_CHANNEL, _LAST_CHANNEL = 0x4000, 0x7FFE
+"""RFC 5766 §11; RFC 8656 §12 leaves clients those up to 0x4FFF, but there are some that do not know it."""
 
 _SIGNING = frozenset({Attribute.USERNAME, Attribute.REALM, Attribute.NONCE, Attribute.MESSAGE_INTEGRITY})
 _KNOWN: dict[int, frozenset[int]] = {
@@ -395,15 +396,15 @@ class RelayServer:
 
     # -- peers
 
-    def _checked_peer(self, value: bytes, message: Message, allocation: Allocation) -> tuple[Address, bool]:
-        """A peer's address that may be relayed to, and whether it is one of this server's own."""
+    def _checked_peer(self, value: bytes, message: Message, allocation: Allocation) -> tuple[Address, Verdict]:
+        """A peer's address that may be relayed to, and what the rules say of it."""
         peer = read_address(value, message.transaction)
         if (":" in peer[0]) != (allocation.version == 6):
             raise _Refusal(443, "peer-family")
         verdict = self.rules.verdict(peer[0])
         if verdict is Verdict.DENIED:
             raise _Refusal(403, "peer-denied")
-        return peer, verdict is Verdict.OWN
+        return peer, verdict
 
     def _create_permission(self, message: Message, path: ClientPath, now: float, wall: float) -> list[Output]:
         allocation = self._own(message, path, now)
@@ -429,7 +430,7 @@ class RelayServer:
         number = int.from_bytes(number_value[:2], "big")
         if not _FIRST_CHANNEL <= number <= _LAST_CHANNEL:
             raise _Refusal(400, "malformed")
-        peer, own = self._checked_peer(message.peers[0], message, allocation)
+        peer, verdict = self._checked_peer(message.peers[0], message, allocation)
         channel, other = allocation.channels.get(number), allocation.by_peer.get(peer)
         if (channel is not other) and any(one is not None and one.expires_at > now for one in (channel, other)):
             raise _Refusal(400, "channel-in-use")
@@ -437,10 +438,10 @@ class RelayServer:
             allocation.forget_expired(now)
             if len(allocation.channels) >= self.limits.channels:
                 raise _Refusal(508, "channels")
-            channel = Channel(allocation, number, peer, own=own)
+            channel = Channel(allocation, number, peer, verdict)
         self._permit(allocation, peer[0], now)
         allocation.channels[number] = allocation.by_peer[peer] = channel
-        channel.own = own
+        channel.verdict = verdict
         channel.expires_at = now + CHANNEL_LIFETIME
         return [Reply(_response(message, Kind.SUCCESS, [], key=allocation.credential.key))]
 
@@ -455,12 +456,11 @@ class RelayServer:
         if allocation.permissions.get(peer[0], 0.0) <= now or allocation.expires_at <= now:
             self.counters.rejected["no-permission"] += 1
             return []
-        own = self.rules.verdict(peer[0]) is Verdict.OWN
         if not self._passes(allocation, len(data), 1, now):
             return []
-        if not own:
+        target, leaves = self.target(peer, self.rules.verdict(peer[0]), 1)
+        if leaves:
             return [ToPeer(allocation, peer, data)]
-        target = self.relayed_here(peer, 1)
         if target is None:
             return []
         channel = self.incoming(target, allocation.relayed, len(data), 1, now)
@@ -473,7 +473,7 @@ class RelayServer:
     def outgoing(self, allocation: Allocation, number: int, size: int, packets: int, now: float) -> Channel | None:
         """The channel of ``packets`` pieces of ChannelData of a client, ``size`` bytes together; None: drop them.
 
-        They go to the channel's ``peer``, except where it is ``own``: then to `relayed_here`, or nowhere.
+        `target` says where they go.
         """
         channel = allocation.channels.get(number)
         if channel is None or channel.expires_at <= now or allocation.expires_at <= now:
@@ -490,14 +490,18 @@ class RelayServer:
         counters.bytes_to_peers += size
         return True
 
-    def relayed_here(self, peer: Address, packets: int) -> Allocation | None:
-        """The allocation with that relayed address: what is sent to it never leaves the process."""
-        target = self._by_relayed.get(peer)
-        if target is None:
-            self.counters.rejected["own-port"] += packets
-        else:
+    def target(self, peer: Address, verdict: Verdict, packets: int) -> tuple[Allocation | None, bool]:
+        """Where data for a peer go: to an allocation of this server, in memory; or out of the socket (True)."""
+        if verdict is Verdict.ALLOWED:
+            return None, True
+        target = self._by_relayed.get(peer) if verdict is not Verdict.DENIED else None
+        if target is not None:
             self.counters.packets_in_memory += packets
-        return target
+            return target, False
+        if verdict is Verdict.OWN_OPEN:
+            return None, True
+        self.counters.rejected["own-port"] += packets
+        return None, False
 
     def incoming(
         self, allocation: Allocation, peer: Address, size: int, packets: int, now: float

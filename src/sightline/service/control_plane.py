@@ -26,7 +26,7 @@ from .context import Context
 from .endpoints import base_url, socket_url
 from .ice_servers import kvs_ice_servers
 from .performing import perform
-from .store import Channel, Key
+from .store import Channel, Key, KeyRole
 from .store.sqlite import MAX_TAGS
 
 __all__ = ["call"]
@@ -292,7 +292,11 @@ async def _describe_mapped(call: _Call) -> dict[str, object]:
 async def _get_ice_server_config(call: _Call) -> dict[str, object]:
     channel = call.channel()
     servers = kvs_ice_servers(
-        call.context, call.request, channel_arn=channel.arn, client_id=call.text("ClientId") or ""
+        call.context,
+        call.request,
+        channel_arn=channel.arn,
+        client_id=call.text("ClientId") or "",
+        viewer=call.key.role is KeyRole.VIEWER,
     )
     return {
         "IceServerList": [

@@ -37,9 +37,13 @@ def socket_url(settings: Settings, request: web.BaseRequest, role: Role) -> str:
 
 
 def client_host(settings: Settings, request: web.BaseRequest) -> str:
-    """The host for TURN and STUN addresses: the first public one, or the one the client came through."""
-    if settings.public_host:
-        host = settings.public_host[0]
+    """The host for TURN and STUN addresses: the first public one, or the one the client came through.
+
+    Where it came through somebody else's proxy (``public_url``), that one relays no UDP: then the external address.
+    """
+    named = settings.public_host or (settings.turn_external_ip if settings.public_url else ())
+    if named:
+        host = named[0]
         return f"[{host}]" if ":" in host and not host.startswith("[") else host
     netloc = base_url(settings, request).partition("://")[2].partition("/")[0]
     host = netloc if netloc.endswith("]") else re.sub(r":\d+$", "", netloc)

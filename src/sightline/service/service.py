@@ -68,7 +68,8 @@ class Service:
         context = self.context = Context(settings, store)
         await _ensure_administrator(context)
         tls = self._tls(context)
-        await self._start_stun(context)
+        await context.turn.start(tls.context if tls else None)
+        self._stack.push_async_callback(context.turn.aclose)
         plain = listen(LOOPBACK, settings.http_port, setting="http_port") if settings.http_port else []
         self._stack.callback(_close_all, plain)
         secure = listen(settings.bind, settings.https_port, setting="https_port") if tls else []
@@ -84,7 +85,9 @@ class Service:
             await web.SockSite(runner, sock).start()
         for sock in secure:
             assert tls is not None
-            await web.SockSite(runner, sock, ssl_context=tls.context).start()
+            shared = await context.turn.share(sock, server, tls.context)
+            self._stack.push_async_callback(shared.wait_closed)
+            self._stack.callback(shared.close)
         self._stack.push_async_callback(self._drain, context)
         tasks = [asyncio.create_task(_keep_time(context))]
         if tls is not None:
@@ -101,25 +104,12 @@ class Service:
             return TlsKeeper.from_files(settings.tls_cert, settings.tls_key)
         if settings.tls == "off" or not settings.https_port:
             return None
-        keeper = TlsKeeper.automatic(settings.data_dir, now=context.wall(), public_hosts=settings.public_host)
+        keeper = TlsKeeper.automatic(
+            settings.data_dir, now=context.wall(), public_hosts=(*settings.public_host, *settings.turn_external_ip)
+        )
         self.ca_path = keeper.ca_path
         context.ca_pem = keeper.ca_path.read_text() if keeper.ca_path else ""
         return keeper
-
-    async def _start_stun(self, context: Context) -> None:
-        """A busy port is a warning: the picture may do without STUN, and a free port does as well."""
-        port = self.settings.turn_port
-        if not port:
-            return
-        hosts = [*LOOPBACK, *self.settings.bind] if self.settings.bind else ["0.0.0.0", "::"]
-        try:
-            binding = await context.stun.start(list(dict.fromkeys(hosts)), port)
-        except OSError as error:
-            logger.warning("no STUN: UDP port %d cannot be used (%s); clients get no reflexive addresses", port, error)
-            return
-        self._stack.push_async_callback(context.stun.aclose)
-        if not binding:
-            logger.warning("UDP port %d is in use; STUN answers on port %d instead", port, binding.port)
 
     async def _drain(self, context: Context) -> None:
         context.draining = True

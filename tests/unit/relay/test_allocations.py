@@ -114,7 +114,7 @@ def test_after_a_day_it_ends_however_often_it_was_refreshed() -> None:
 def test_ten_thousand_abandoned_allocations_are_all_reclaimed() -> None:
     lab = RelayLab(limits=RelayLimits(allocations=10_000, per_credential=10_000, strangers_per_second=1e9))
     client = Client(lab)
-    nonces = Nonces(b"nonce-secret", lifetime=600)
+    nonces, key = Nonces(b"nonce-secret", lifetime=600), client.key
     for number in range(10_000):
         source = (f"192.0.2.{number % 200}", 1000 + number // 200)
         attributes = [
@@ -123,7 +123,7 @@ def test_ten_thousand_abandoned_allocations_are_all_reclaimed() -> None:
             (Attribute.REALM, client.realm.encode()),
             (Attribute.NONCE, nonces.make(f"{source[0]} {source[1]}", lab.now)),
         ]
-        request = encode(Kind.REQUEST, Method.ALLOCATE, bytes(12), attributes, key=client.key)
+        request = encode(Kind.REQUEST, Method.ALLOCATE, bytes(12), attributes, key=key)
         lab.server.take(request, ClientPath(source, source, "", False), now=lab.now, wall=lab.wall)
     assert len(lab.server) == len(lab.ports.open_now) == 10_000
     refused = Client(lab, ("192.0.2.251", 1), owner="other")

@@ -92,6 +92,17 @@ class TestAllowed:
         assert self.rules("0.0.0.0/0").verdict("127.0.0.1") is Verdict.DENIED
         assert self.rules("10.9.9.9").verdict("10.9.9.9") is Verdict.ALLOWED
         assert self.rules("127.0.0.0/8").verdict("127.0.0.1") is Verdict.ALLOWED
+        assert self.rules("198.51.100.0/24").verdict("198.51.100.1") is Verdict.OWN
+        assert self.rules("198.51.100.1").verdict("198.51.100.1") is Verdict.OWN_OPEN
+
+    def test_this_machine_by_name_and_its_relays_still_in_memory(self) -> None:
+        lab = RelayLab(rules=self.rules(HERE))
+        one, two = (Client(lab, ("192.0.2.1", port)).ready() for port in (1, 2))
+        one.permit((HERE, 80))
+        assert one.send(b"x", (HERE, 80)) == [ToPeer(one.allocation, (HERE, 80), b"x")]
+        two.permit(one.allocation.relayed)
+        (output,) = one.send(b"x", two.allocation.relayed)
+        assert isinstance(output, ToClient)
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "224.0.0.1", "255.255.255.255", "ff02::1", "::"])
     def test_never_what_is_no_peer(self, host: str) -> None:
@@ -186,8 +197,7 @@ class TestThroughTheServer:
         assert client.bind((HERE, port)).message_class is stun.Class.RESPONSE
         channel = lab.server.outgoing(client.allocation, 0x4000, 1, 1, lab.now)
         assert channel is not None
-        assert channel.own
-        assert lab.server.relayed_here(channel.peer, 1) is None
+        assert lab.server.target(channel.peer, channel.verdict, 1) == (None, False)
         assert lab.server.counters.rejected["own-port"] == 2
 
 
@@ -214,8 +224,7 @@ class TestRelayToRelay:
 
         channel = lab.server.outgoing(one.allocation, 0x4000, 5, 1, lab.now)
         assert isinstance(channel, Channel)
-        assert channel.own
-        assert lab.server.relayed_here(channel.peer, 1) is two.allocation
+        assert lab.server.target(channel.peer, channel.verdict, 1) == (two.allocation, False)
 
     def test_not_to_one_that_has_ended(self) -> None:
         lab = RelayLab()
@@ -252,7 +261,7 @@ class TestChannels:
         }
         assert set(allocation.by_peer) == {other, PEER}
 
-    @pytest.mark.parametrize("number", [0, 0x3FFF, 0x5000, 0x7FFF, 0xFFFF])
+    @pytest.mark.parametrize("number", [0, 0x3FFF, 0x7FFF, 0x8000, 0xFFFF])
     def test_numbers_out_of_range(self, number: int) -> None:
         assert Client(RelayLab()).ready().bind(PEER, number).error_code == 400
 

@@ -138,6 +138,9 @@ def test_turn_is_where_the_client_came(host: str, expected: str) -> None:
         ({"public_host": ("2001:db8::1",)}, "[2001:db8::1]"),
         ({"public_host": ("[2001:db8::1]",)}, "[2001:db8::1]"),
         ({"public_url": "https://cam.example:8443/base"}, "cam.example"),
+        ({"public_url": "https://cam.example", "turn_external_ip": ("198.51.100.7",)}, "198.51.100.7"),
+        ({"public_url": "https://cam.example", "turn_external_ip": ("2001:db8::7",)}, "[2001:db8::7]"),
+        ({"public_host": ("turn.example",), "turn_external_ip": ("198.51.100.7",)}, "turn.example"),
         ({"public_url": "https://[2001:db8::1]:8443/base"}, "[2001:db8::1]"),
     ],
 )
