@@ -131,6 +131,18 @@ class IncomingStream:
         """The SSRC that is listened to; None before the first packet."""
         return self._reception.ssrc if self._reception is not None else None
 
+    def change(self, settings: IncomingSettings) -> None:
+        """Other settings, of the same kind: what stays the same in them goes on."""
+        before, self.settings = self.settings.payloads, settings
+        self._missing.asks = settings.nack
+        for number in [number for number in self._readers if before.get(number) != settings.payloads.get(number)]:
+            del self._readers[number]
+
+    def pause(self) -> None:
+        """Nothing comes any more, until something does."""
+        self._forget_source()
+        self._reception = None
+
     # -- what comes
 
     def receive(self, packet: RtpPacket, octets: int, now: float) -> None:
@@ -254,13 +266,16 @@ class IncomingStream:
 
     def _begin(self, ssrc: int, now: float) -> Reception:
         """Listen to a source from its first packet on."""
+        self._forget_source()
+        self._reception = Reception(ssrc, self.settings.clock_rate)
+        self._heard_at, self._begun_at, self.ended = now, now, False
+        return self._reception
+
+    def _forget_source(self) -> None:
         if self._reception is not None:
             self._lost_before += max(0, self._reception.lost)
             self._queue.restart()
             self._offset = None
-        self._reception = Reception(ssrc, self.settings.clock_rate)
-        self._heard_at, self._begun_at, self.ended = now, now, False
-        return self._reception
 
     def _timeline(self, ticks: int, at: float) -> int:
         """One timeline over all sources: another one goes on where the last one was."""

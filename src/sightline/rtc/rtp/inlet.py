@@ -62,7 +62,9 @@ class Inlet:
         self._cname = cname
         self._on_frame = on_frame
         self._streams: dict[str, IncomingStream] = {}
-        """By mid."""
+        """By kind: one picture and one sound."""
+        self._known: dict[str, IncomingStream] = {}
+        """With those that ended; one that comes back goes on with its timeline."""
         self._mid_extension: int | None = None
         self._report_at = now + _FIRST_REPORT
         self._goodbye_at: float | None = None
@@ -73,14 +75,18 @@ class Inlet:
         return tuple(self._streams.values())
 
     def agree(self, settings: Sequence[IncomingSettings], *, mid_extension: int | None) -> None:
-        """What was negotiated, the first time or anew. Streams that stay as they were go on without a break."""
+        """What was negotiated, the first time or anew. Streams that stay go on without a break."""
         self._mid_extension = mid_extension
         before, self._streams = self._streams, {}
         for one in settings:
-            known = before.get(one.mid)
-            if known is None or known.settings != one:
-                known = IncomingStream(one, self._ssrc)
-            self._streams[one.mid] = known
+            known = self._known.get(one.kind)
+            if known is None:
+                known = self._known[one.kind] = IncomingStream(one, self._ssrc)
+            known.change(one)
+            self._streams[one.kind] = known
+        for kind, stream in before.items():
+            if kind not in self._streams:
+                stream.pause()
 
     # -- what comes
 
@@ -154,7 +160,7 @@ class Inlet:
 
     def stats(self, now: float) -> InletStats:
         """The figures of now."""
-        by_kind = {stream.settings.kind: stream.stats(now) for stream in reversed(self.streams)}
+        by_kind = {kind: stream.stats(now) for kind, stream in self._streams.items()}
         return InletStats(
             video=by_kind.get("video"),
             audio=by_kind.get("audio"),
@@ -168,7 +174,7 @@ class Inlet:
     def _stream_of(self, mid: str, payload_type: int, ssrc: int) -> IncomingStream | None:
         """By the section's name, the announced source, or the payload type (RFC 9143 §9.2)."""
         if mid:
-            return self._streams.get(mid)
+            return next((stream for stream in self._streams.values() if stream.settings.mid == mid), None)
         takers = [stream for stream in self._streams.values() if payload_type in stream.settings.payloads]
         if len(takers) > 1:
             takers = [stream for stream in takers if ssrc in (stream.source, *stream.settings.ssrcs)] or takers

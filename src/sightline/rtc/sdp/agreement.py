@@ -65,7 +65,11 @@ def agree(local: Description, remote: Description, *, offerer: bool) -> Agreemen
     Raises InvalidSdp when the peer's answer does not belong to our offer.
     """
     offer, answer = (local, remote) if offerer else (remote, local)
-    alike = [(one.kind, one.mid) for one in offer.sections] == [(one.kind, one.mid) for one in answer.sections]
+    # Small devices leave the names out of their answers; the order says as much (RFC 3264 §6).
+    alike = len(offer.sections) == len(answer.sections) and all(
+        one.kind == other.kind and other.mid in (one.mid, "")
+        for one, other in zip(offer.sections, answer.sections, strict=True)
+    )
     if not alike:
         raise InvalidSdp("The answer has other media sections than the offer that it answers.")
     pairs = [
@@ -109,6 +113,10 @@ def _media(ours: Section, theirs: Section, offerer: bool) -> AgreedMedia | None:
         else [(mine, one) for mine in ours.codecs for one in theirs.codecs if same_format(mine, one)]
     )
     ranked = [pair for pair in ranked if pair[1].repaired is None]
+    if not ranked and offerer:
+        # Parameters that were forgotten or are another stream's: the number is one of ours, and says what is meant.
+        numbered = [(ours.codec(one.payload_type), one) for one in theirs.codecs if one.repaired is None]
+        ranked = [(mine, one) for mine, one in numbered if mine is not None and mine.is_called(one.name)]
     same_number = [pair for pair in ranked if pair[0].payload_type == pair[1].payload_type]
     if not ranked:
         return None

@@ -170,6 +170,27 @@ def test_answers_that_do_not_belong_to_the_offer() -> None:
             agree(offer, msgspec.structs.replace(answer, sections=sections), offerer=True)
 
 
+def test_an_answer_without_names_is_taken_in_its_order() -> None:
+    offer = make_offer(viewer(THEIRS))
+    answer = make_answer(offer, master())
+    nameless = tuple(msgspec.structs.replace(section, mid="") for section in answer.sections)
+    agreed = agree(offer, msgspec.structs.replace(answer, sections=nameless, bundles=()), offerer=True)
+    assert [(media.kind, media.mid) for media in agreed.media] == [("video", "0"), ("audio", "1")]
+
+
+def test_an_answer_that_forgets_the_parameters_is_taken_by_its_numbers() -> None:
+    offer = make_offer(viewer(THEIRS))
+    answer = make_answer(offer, master())
+    bare = tuple(
+        msgspec.structs.replace(codec, parameters=()) if codec.name == "H264" else codec
+        for codec in answer.sections[0].codecs
+    )
+    sections = (msgspec.structs.replace(answer.sections[0], codecs=bare), *answer.sections[1:])
+    agreed = agree(offer, msgspec.structs.replace(answer, sections=sections), offerer=True)
+    assert agreed.media[0].codec.name == "H264"
+    assert agreed.media[0].receives
+
+
 def test_a_section_without_a_common_codec_carries_nothing() -> None:
     offer = make_offer(viewer(THEIRS))
     answer = make_answer(offer, master())
