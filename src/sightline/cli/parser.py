@@ -17,6 +17,7 @@ examples:
   sightline master porch --source test     a camera on channel porch
   sightline view porch --record porch.mp4  watch it, and record what is seen
   sightline viewers porch            who watches it now
+  sightline doctor porch             why is there no video? Each step of a connection, explained
   sightline link porch               a link for somebody to watch it, as text and QR code
 
 Commands talk to --endpoint, SIGHTLINE_ENDPOINT, AWS_ENDPOINT_URL_KINESIS_VIDEO or http://localhost:8080, and to

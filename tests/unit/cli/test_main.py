@@ -18,6 +18,7 @@ COMMANDS = [
     ("serve",),
     ("demo",),
     ("master",),
+    ("doctor",),
     ("link",),
     ("channel",),
     *(("channel", action) for action in ("create", "list", "describe", "update", "delete", "tag", "untag")),
