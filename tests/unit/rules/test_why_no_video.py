@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import sightline
 from sightline.doctor import CHECKS
 from sightline.reasons import REASONS
 
@@ -41,3 +42,14 @@ def test_checks_are_in_an_order_in_which_they_can_be_made() -> None:
         assert set(check.needs) <= seen, f"{check.id} needs what comes later"
         assert check.id not in seen
         seen.add(check.id)
+
+
+def test_diagnose_on_the_page_makes_the_same_checks_in_the_same_order() -> None:
+    """It leaves out what a page has no part in: keys, regions and roles are the service's there."""
+    source = Path(sightline.__file__).parent / "web" / "pages" / "diagnose.js"
+    ids = re.findall(r"\{ id: '([a-z-]+)', needs:", source.read_text())
+    everything = [check.id for check in CHECKS if check.by != "key" or check.id == "unknown-channel"]
+    assert sorted(ids) == sorted(everything)
+    assert [id for id in ids if id in CHECK_IDS - {"unknown-channel"}] == [
+        id for id in everything if id != "unknown-channel"
+    ]
