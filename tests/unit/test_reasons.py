@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import generate_reasons
 import pytest
@@ -65,3 +66,9 @@ def test_the_close_codes_of_before_stay() -> None:
 
 def test_the_browser_has_the_same_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert generate_reasons.main(["--check"]) == 0, capsys.readouterr().out
+
+
+def test_the_documented_close_codes_are_these() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "topics" / "viewers.md").read_text()
+    documented = {int(code): name for code, name in re.findall(r"^\| (\d{4}) \| `([a-z-]+)`", page, re.MULTILINE)}
+    assert documented == {entry.close_code: entry.id for entry in REASONS.values() if entry.close_code is not None}
