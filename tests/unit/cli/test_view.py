@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,15 @@ WATCHING = ViewerStatistics(
     picture_delay=0.085,
 )
 RECORDING = Recording((Path("out.mp4"), Path("out-2.mp4")), 12.34, 370, 1_234_567)
+
+
+@pytest.fixture(autouse=True)
+def _leave_logging_alone() -> Iterator[None]:
+    """The command sets up the logs of its process, which here are those of the tests."""
+    root, own = logging.getLogger(), logging.getLogger("sightline")
+    before = root.handlers[:], root.level, own.level
+    yield
+    root.handlers[:], root.level, own.level = before
 
 
 class Screen(io.StringIO):
