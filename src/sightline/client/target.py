@@ -103,7 +103,7 @@ def find_target(
     profile = _own_profile(endpoint, data_dir, environment) if credentials is None else None
     profile = profile or Profile(credentials, None, "the arguments" if credentials else "the AWS configuration")
     bundle = environment.get("SIGHTLINE_CA_BUNDLE")
-    local_ca = _local_ca(endpoint, data_dir)
+    own_ca = _local_ca(endpoint, data_dir)
     region = region or environment.get("SIGHTLINE_REGION") or profile.region
     if region is None and not named_by_aws and is_loopback(endpoint):
         # A region that the shell has for other work with AWS says nothing about the service on this machine.
@@ -114,8 +114,8 @@ def find_target(
         credentials=profile.credentials,
         credentials_from=profile.source,
         ca_bundle=Path(bundle) if bundle else None,
-        local_ca=local_ca,
-        ca_files=_ca_files(environment, local_ca),
+        local_ca=own_ca if endpoint.startswith("https:") else None,
+        ca_files=_ca_files(environment, own_ca),
     )
 
 
@@ -126,9 +126,12 @@ def find_ca_files(endpoint: str, *, environment: Mapping[str, str] | None = None
 
 
 def _local_ca(endpoint: str, data_dir: Path) -> Path | None:
-    """The certificate of a service whose data directory is on this machine."""
+    """The certificate of a service whose data directory is on this machine.
+
+    On loopback also where the API is reached by plain HTTP: its TURN over TLS has a certificate in any case.
+    """
     file = data_dir / "tls" / "ca.pem"
-    return file if endpoint.startswith("https:") and file.is_file() else None
+    return file if (endpoint.startswith("https:") or is_loopback(endpoint)) and file.is_file() else None
 
 
 def _ca_files(environment: Mapping[str, str], local_ca: Path | None) -> tuple[Path, ...]:

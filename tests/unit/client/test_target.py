@@ -110,6 +110,7 @@ def test_which_certificates(tmp_path: Path) -> None:
     given = find_target("https://h", environment=environment(tmp_path, AWS_CA_BUNDLE="/a", SIGHTLINE_CA_BUNDLE="/b"))
     amazon = find_target("aws", environment=environment(tmp_path))
     assert plain.local_ca is None
+    assert plain.ca_files == (ca,), "for TURN over TLS"
     assert secure.local_ca == ca
     proxied = find_target("https://localhost:8443", environment=environment(tmp_path, AWS_CA_BUNDLE="/a"))
     assert (given.ca_bundle, given.ca_files) == (Path("/b"), (Path("/b"),))
