@@ -317,12 +317,12 @@ async def clock(visit: Visit) -> Verdict:
 
 
 async def _first_answer(visit: Visit, context: ssl.SSLContext) -> tuple[str | None, float, float]:
-    """``Date`` of any answer at all, and when it was asked for and got, by our clock. Unsigned: a refusal will do."""
+    """``Date`` of any answer at all, and when it was asked for and got, by our clock. A refusal will do."""
     timeout = aiohttp.ClientTimeout(total=_CONNECT * 2)
     async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as http:
         sent = visit.clock()
-        url = visit.endpoint + "/listSignalingChannels"
-        async with http.post(url, json={}, ssl=context, proxy=visit.proxy, allow_redirects=False) as answer:
+        url = visit.endpoint + "/healthz"
+        async with http.get(url, ssl=context, proxy=visit.proxy, allow_redirects=False) as answer:
             await answer.read()
             received = visit.clock()
             visit.is_sightline = answer.headers.get("x-sightline") is not None
