@@ -100,7 +100,9 @@ class Receiving:
         self._active = False
 
     def path_changed(self) -> None:
-        """Nothing: what is lost with a path is noticed like any loss, and mostly nothing is."""
+        """See ``LinkMedia``. What is lost with a path is noticed like any loss, and mostly nothing is."""
+        if self._inlet is not None:
+            self._inlet.path_changed()
 
     def request_keyframe(self) -> None:
         """Ask the master for one, for whatever reason."""
@@ -221,6 +223,7 @@ def _settings(media: AgreedMedia) -> IncomingSettings:
         nack="nack" in feedback,
         pli="nack pli" in feedback,
         fir="ccm fir" in feedback,
+        remb="goog-remb" in feedback,
     )
 
 

@@ -22,7 +22,7 @@ class PeerStatistics(msgspec.Struct, frozen=True, kw_only=True):
     bitrate: float | None = None
     """What is sent; of a viewer, what is received."""
     available_bitrate: float | None = None
-    """What the viewer says that it can receive (REMB)."""
+    """What the receiver says that it can receive (REMB)."""
     srtp_profile: str | None = None
     malformed: int = 0
     """Packets of the peer that could not be read or were not its own."""
@@ -50,7 +50,11 @@ class PeerStatistics(msgspec.Struct, frozen=True, kw_only=True):
             round_trip_time=rtt,
             loss=sent.fraction_lost if sent is not None else video.fraction_lost if video is not None else None,
             bitrate=sent.bitrate if sent is not None else received.bitrate if received is not None else None,
-            available_bitrate=sent.estimate if sent is not None else None,
+            available_bitrate=sent.estimate
+            if sent is not None
+            else received.estimate
+            if received is not None
+            else None,
             srtp_profile=srtp_profile,
             malformed=malformed,
             ice=ice,

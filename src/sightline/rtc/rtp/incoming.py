@@ -13,6 +13,7 @@ from .frame_queue import FrameQueue
 from .keyframes import KeyframeRequests
 from .missing import MissingPackets
 from .packet import RtpPacket
+from .receive_rate import ReceiveRate
 from .reception import Reception
 from .rtcp import FullIntraRequest, Nack, PictureLoss, Report, ReportBlock, SenderReport
 
@@ -67,6 +68,8 @@ class IncomingSettings(msgspec.Struct, frozen=True, kw_only=True):
     nack: bool = True
     pli: bool = True
     fir: bool = True
+    remb: bool = False
+    """Whether the peer reads how much we can receive."""
 
 
 class IncomingStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,8 +105,8 @@ class IncomingStats(msgspec.Struct, frozen=True, kw_only=True):
 class IncomingStream:
     """One section's. Does no input or output and keeps no clock; ``Inlet`` drives it."""
 
-    def __init__(self, settings: IncomingSettings, ssrc: int) -> None:
-        """``ssrc``: ours, as the sender of reports."""
+    def __init__(self, settings: IncomingSettings, ssrc: int, rate: ReceiveRate) -> None:
+        """``ssrc``: ours, as the sender of reports; ``rate``: is told when packets come, where the peer reads it."""
         self.settings = settings
         self.keyframes = KeyframeRequests(_KEYFRAME_SPACING)
         self.rtt: float | None = None
@@ -111,6 +114,7 @@ class IncomingStream:
         self.ended = False
         """Whether the peer has said goodbye of it, and nothing came after that."""
         self._ssrc = ssrc
+        self._rate = rate
         self._missing = MissingPackets(asks=settings.nack)
         self._queue = FrameQueue(self._missing, single=settings.kind == "audio")
         self._reception: Reception | None = None
@@ -188,6 +192,10 @@ class IncomingStream:
         self._want_keyframe()
 
     # -- what is said back
+
+    def bitrate(self, now: float) -> float:
+        """Bits per second that come."""
+        return self._meter.rate(now)
 
     def request_keyframe(self) -> None:
         """Ask for one, whatever is here."""
@@ -275,6 +283,7 @@ class IncomingStream:
         if self._reception is not None:
             self._lost_before += max(0, self._reception.lost)
             self._queue.restart()
+            self._rate.restart()
             self._offset = None
 
     def _timeline(self, ticks: int, at: float) -> int:
@@ -301,6 +310,8 @@ class IncomingStream:
         self._repaired += repaired
         reception.arrived(packet, number, now)
         self._packets += 1
+        if self.settings.remb and not repaired:
+            self._rate.arrived(reception.timestamp(packet.timestamp) / self.settings.clock_rate, now)
         self._push(packet, number, now, repaired=repaired)
 
     def _receive_repair(self, packet: RtpPacket, repairs: int, now: float) -> None:

@@ -12,7 +12,18 @@ import msgspec
 from .incoming import EncodedFrame, IncomingSettings, IncomingStats, IncomingStream
 from .outlet import Send
 from .packet import parse_rtp
-from .rtcp import Goodbye, ReceiverReport, Report, SenderReport, SourceDescription, build, parse
+from .receive_rate import ReceiveRate
+from .rtcp import (
+    BandwidthEstimate,
+    Goodbye,
+    ReceiverReport,
+    Report,
+    ReportBlock,
+    SenderReport,
+    SourceDescription,
+    build,
+    parse,
+)
 from .stream import Protect
 
 __all__ = ["Inlet", "InletStats"]
@@ -34,6 +45,8 @@ class InletStats(msgspec.Struct, frozen=True, kw_only=True):
     bitrate: float
     strangers: int
     malformed: int
+    estimate: int
+    """Bits per second that the sender was told it may send."""
 
 
 class Inlet:
@@ -65,6 +78,7 @@ class Inlet:
         """By kind: one picture and one sound."""
         self._known: dict[str, IncomingStream] = {}
         """With those that ended; one that comes back goes on with its timeline."""
+        self._rate = ReceiveRate()
         self._mid_extension: int | None = None
         self._report_at = now + _FIRST_REPORT
         self._goodbye_at: float | None = None
@@ -81,7 +95,7 @@ class Inlet:
         for one in settings:
             known = self._known.get(one.kind)
             if known is None:
-                known = self._known[one.kind] = IncomingStream(one, self._ssrc)
+                known = self._known[one.kind] = IncomingStream(one, self._ssrc, self._rate)
             known.change(one)
             self._streams[one.kind] = known
         for kind, stream in before.items():
@@ -118,6 +132,10 @@ class Inlet:
                             stream.receive_goodbye()
                     self._goodbye_at = now + _GOODBYE
         return reports
+
+    def path_changed(self) -> None:
+        """Packets come another way: it may take longer, and have more or less room."""
+        self._rate.restart()
 
     # -- what is said back
 
@@ -167,6 +185,7 @@ class Inlet:
             bitrate=sum(stats.bitrate for stats in by_kind.values()),
             strangers=self.strangers,
             malformed=self.malformed,
+            estimate=int(self._rate.estimate),
         )
 
     # -- inside
@@ -190,7 +209,16 @@ class Inlet:
 
     def _report(self, now: float) -> None:
         blocks = [block for stream in self._streams.values() if (block := stream.block(now)) is not None]
-        self._send_compound(ReceiverReport(self._ssrc, tuple(blocks)))
+        self._send_compound(ReceiverReport(self._ssrc, tuple(blocks)), self._estimate(blocks, now))
+
+    def _estimate(self, blocks: Sequence[ReportBlock], now: float) -> list[Report]:
+        streams = [stream for stream in self._streams.values() if stream.settings.remb]
+        sources = tuple(source for stream in streams if (source := stream.source) is not None)
+        if not sources:
+            return []
+        loss = max((block.fraction_lost / 256 for block in blocks if block.ssrc in sources), default=None)
+        rate = sum(stream.bitrate(now) for stream in self._streams.values())
+        return [BandwidthEstimate(self._ssrc, self._rate.update(rate, loss, now), sources)]
 
     def _send_compound(self, report: ReceiverReport, others: Sequence[Report] = ()) -> None:
         name = SourceDescription(((self._ssrc, self._cname),))

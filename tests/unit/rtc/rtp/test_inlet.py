@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from sightline.rtc.rtp.rtcp import Goodbye, Nack, PictureLoss, ReceiverReport, build
-from tests.unit.rtc.rtp.wire import Watching, lossy, number_of, steady
+from sightline.rtc.rtp.rtcp import BandwidthEstimate, Goodbye, Nack, PictureLoss, ReceiverReport, build
+from tests.unit.rtc.rtp.wire import Watching, lossy, number_of, settings, sound_settings, steady
 
 
 def assert_decodable(watching: Watching) -> None:
@@ -177,6 +177,24 @@ def test_reports_tell_loss_jitter_and_the_round_trip() -> None:
     assert 0.04 < stats.fraction_lost < 0.2
     assert stats.rtt is not None
     assert 0.049 < stats.rtt < 0.052, "from LSR and DLSR"
+
+
+def test_a_master_is_told_how_much_it_may_send() -> None:
+    watching = Watching()
+    watching.inlet.agree([settings(remb=True), sound_settings()], mid_extension=None)
+    watching.play(90)
+    told = [report for _, report in watching.asked if isinstance(report, BandwidthEstimate)]
+    assert len(told) == 3
+    assert {(report.bitrate // 10_000, report.ssrcs) for report in told} == {(250, (0x11111111,))}
+    assert watching.outlet.stats(watching.loop.now).estimate == told[-1].bitrate
+    watching.there = lossy(0.3)
+    watching.play(60)
+    assert watching.inlet.stats(watching.loop.now).estimate < 1_000_000
+    watching.inlet.path_changed()
+    watching.there = steady(0.5)
+    watching.play(90)
+    told = [report for _, report in watching.asked if isinstance(report, BandwidthEstimate)]
+    assert told[-1].bitrate >= told[-2].bitrate, "a longer path alone is no trouble"
 
 
 def test_frames_carry_the_masters_clock() -> None:
