@@ -326,10 +326,11 @@ for (const message of ['GO_AWAY', 'RECONNECT_ICE_SERVER']) {
   });
 }
 
-test('another master takes over: no fight, viewers stay, and the person may take the channel back', async () => {
+for (const notice of [true, false]) test(`another master takes over${notice ? ', and the service says so' : ''}: no fight, viewers stay, and the channel may be taken back`, async () => {
   const s = await studio(Master);
   await s.online();
   const peer = await s.watch('a');
+  if (notice) s.socket.deliver('sightline/notice', { reason: 'client-id-in-use', message: 'Another one.' });
   s.socket.drop(4409);
   await s.pass(30, peer);
   assert.equal(s.master.state, 'replaced');

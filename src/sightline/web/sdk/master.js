@@ -358,7 +358,8 @@ export class Master extends Emitter {
     const reading = await connection.look();
     if (!reading || this.#connections.get(connection.clientId) !== connection) return;
     if (reading.heard) this.#take(connection.clientId, { type: 'heard' });
-    this.#registry.measure(connection.clientId, reading.figures);
+    const isElsewhere = this.#registry.measure(connection.clientId, reading.figures);
+    if (isElsewhere && this.#link.isOpen) this.#presence.changed();
   }
 
   // ------------------------------------------------------------------------------------------------ inside

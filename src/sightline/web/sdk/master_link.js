@@ -224,6 +224,10 @@ export class MasterLink extends Emitter {
     if (attempt && attempt !== this.#current && attempt !== this.#next) return false;
     if (!isFinal(failure.id)) return false;
     this.close();
+    if (failure.id === 'client-id-in-use') { // a channel has one master: whoever comes takes it
+      this.emit('replaced', null);
+      return true;
+    }
     this.emit('refused', failure);
     return true;
   }

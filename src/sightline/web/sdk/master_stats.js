@@ -6,7 +6,8 @@
  *
  * @typedef {object} Reading
  * @property {boolean} heard        something came since the reading before: media, RTCP, or a check of the path
- * @property {string | null} ufrag  of our ICE generation that the path in use belongs to, where the browser tells
+ * @property {Set<string> | null} answered  our ufrags of the ICE generations in which a check was answered; null where
+ *   the browser does not tell generations apart
  * @property {Figures} figures
  *
  * @typedef {Pick<import('./registry_roster.js').RegisteredViewer,
@@ -34,7 +35,7 @@ export class MasterStatsReader {
     const video = entries.find((entry) => entry.type === 'remote-inbound-rtp' && entry.kind === 'video');
     return {
       heard: this.#hasGrown(entries),
-      ufrag: local?.usernameFragment ?? null,
+      answered: answeredGenerations(entries, report),
       figures: {
         candidatePair: pair ? `${end(local)} -> ${end(remote)}` : null,
         candidateType: local?.candidateType ?? null,
@@ -96,6 +97,22 @@ function selectedPair(entries, report) {
   if (transport) return report.get(transport.selectedCandidatePairId);
   const pairs = entries.filter((entry) => entry.type === 'candidate-pair');
   return pairs.find((pair) => pair.selected) ?? pairs.find((pair) => pair.nominated && pair.state === 'succeeded');
+}
+
+/**
+ * @param {Entry[]} entries
+ * @param {ReadonlyMap<string, any>} report
+ */
+function answeredGenerations(entries, report) {
+  /** @type {Set<string>} */
+  const answered = new Set();
+  for (const pair of entries) {
+    if (pair.type !== 'candidate-pair' || !(pair.responsesReceived > 0)) continue;
+    const ufrag = report.get(pair.localCandidateId)?.usernameFragment;
+    if (!ufrag) return null;
+    answered.add(ufrag);
+  }
+  return answered;
 }
 
 /** One end of a path, for people. A browser hides some addresses. @param {Entry | undefined} candidate */

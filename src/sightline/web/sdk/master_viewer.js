@@ -40,7 +40,7 @@ export class MasterViewer extends Emitter {
   #waiting = [];
   /** @type {RTCDtlsTransport | null} */
   #dtls = null;
-  /** Since a restart, until media goes over a path of its generation. */
+  /** Since a restart, until there is a path of its generation. */
   #awaitsNewPath = false;
   /** @type {{ice: RTCIceConnectionState, dtls: RTCDtlsTransportState}} */
   #told = { ice: 'new', dtls: 'new' };
@@ -144,7 +144,7 @@ export class MasterViewer extends Emitter {
     const report = await this.#connection.getStats().catch(() => null);
     if (!report || this.#isClosed) return null;
     const reading = this.#reader.read(report);
-    if (this.#awaitsNewPath && reading.heard && this.#isOnNewPath(reading.ufrag)) {
+    if (this.#awaitsNewPath && reading.heard && this.#hasNewPath(reading.answered)) {
       this.#awaitsNewPath = false;
       this.#report();
     }
@@ -218,11 +218,16 @@ export class MasterViewer extends Emitter {
     if (isUp(ice) && !isUp(before.ice) && !this.#isClosed) this.emit('path', null);
   }
 
-  /** @param {string | null} ufrag  of the path in use */
-  #isOnNewPath(ufrag) {
+  /**
+   * A check of the newest generation was answered (RFC 8445 §7.2.5.3).
+   *
+   * @param {Set<string> | null} answered
+   */
+  #hasNewPath(answered) {
     const { iceConnectionState, localDescription } = this.#connection;
     if (!isUp(iceConnectionState)) return false;
-    return ufrag === null || (localDescription?.sdp ?? '').includes(`a=ice-ufrag:${ufrag}\r\n`);
+    const ufrag = /^a=ice-ufrag:(.+?)\r?$/m.exec(localDescription?.sdp ?? '')?.[1] ?? '';
+    return answered === null || answered.has(ufrag);
   }
 
   /** @param {RTCIceCandidateInit} candidate */

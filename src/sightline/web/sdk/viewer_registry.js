@@ -93,16 +93,18 @@ export class ViewerRegistry {
   }
 
   /**
-   * New figures of a viewer; no event.
+   * New figures of a viewer; no event. Returns whether it is reached over another path than before.
    *
    * @param {string} clientId
    * @param {Partial<Pick<RegisteredViewer, 'candidatePair' | 'candidateType' | 'roundTripTime' | 'loss' | 'bitrate'>>} figures
    */
   measure(clientId, figures) {
     const entry = this.#entries.get(clientId);
-    if (!entry || entry.machine.held !== 'everything') return;
+    if (!entry || entry.machine.held !== 'everything') return false;
+    const before = entry.viewer.candidatePair;
     entry.viewer = { ...entry.viewer, ...figures };
     this.#roster.update(entry.viewer);
+    return entry.viewer.candidatePair !== before;
   }
 
   /** What is due, in the order in which it fell due. @param {number} now  @returns {RegistryOutput[]} */
