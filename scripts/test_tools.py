@@ -1,7 +1,7 @@
 """Bring what only tests need: `test_tools.py [node] [browsers]`.
 
 `node`: Node.js 20 or newer with npm, and the npm packages of tests/. `browsers`: Chromium and
-Firefox. Run by
+Firefox, and coturn's TURN client and server. Run by
 `.venv/bin/python` after `bootstrap.py test`. What the machine has is used as it is. Otherwise Node.js
 comes as a wheel (requirements/node.lock; Debian 12's own is 18) into .venv, and the browsers from Debian's
 packages as root or through `sudo -n`; where neither is allowed, the one line to type is printed.
@@ -20,9 +20,10 @@ from bootstrap import ROOT, VENV, SetupFailed, run, run_pip, say
 
 OLDEST_NODE = 20
 # By Debian package: under which names tests find the program.
-BROWSERS = {
+PROGRAMS = {
     "chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
     "firefox-esr": ("firefox-esr", "firefox"),
+    "coturn": ("turnutils_uclient",),
 }
 TESTS = ROOT / "tests"
 
@@ -36,7 +37,7 @@ def main(tools: list[str]) -> int:
                 ensure_node()
                 ensure_node_packages()
             if "browsers" in tools:
-                ensure_browsers()
+                ensure_programs()
     except (SetupFailed, OSError) as reason:
         print(f"Test tools are missing: {reason}", file=sys.stderr)
         return 1
@@ -92,9 +93,9 @@ def ensure_node_packages() -> None:
     stamp.write_text(wanted)
 
 
-def ensure_browsers() -> None:
-    """Chromium and Firefox on the path, by apt where they are missing."""
-    missing = [package for package, names in BROWSERS.items() if not any(map(shutil.which, names))]
+def ensure_programs() -> None:
+    """Browsers and coturn's programs on the path, by apt where they are missing."""
+    missing = [package for package, names in PROGRAMS.items() if not any(map(shutil.which, names))]
     if not missing:
         return
     # /usr/sbin: apt's hooks need it, and a plain user's path may lack it.
@@ -103,13 +104,16 @@ def ensure_browsers() -> None:
     become = become_root()
     if become is None or not shutil.which("apt-get"):
         raise SetupFailed(
-            "the end-to-end tests drive browsers. To install them, type: "
+            "the tests drive browsers and a TURN client. To install them, type: "
             f"sudo apt-get update && sudo apt-get install --yes {' '.join(missing)}"
         )
     say(f"Installing {' and '.join(missing)} with apt-get")
     complaint = f"apt-get could not install {' and '.join(missing)}."
     run([*become, *apt, "update"], complaint)
     run([*become, *apt, "install", "--yes", "--no-install-recommends", *missing], complaint)
+    if "coturn" in missing and Path("/run/systemd/system").exists():
+        # Its package starts a server on port 3478, which is ours to listen on.
+        run([*become, "systemctl", "disable", "--now", "--quiet", "coturn"], "coturn's service could not be stopped.")
 
 
 def become_root() -> list[str] | None:

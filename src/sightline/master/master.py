@@ -9,8 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, Self
 
+import msgspec
+
 from ..client.control import ControlPlane
 from ..client.signaling import Lost, Opened, Received, SignalingClient
+from ..client.socket import trusting
 from ..client.target import find_target
 from ..errors import ConnectError, MalformedMessage
 from ..media.source import Source, open_source
@@ -215,6 +218,8 @@ class Master:
         Raises ConnectError if the first connection is refused for a reason that waiting does not cure.
         """
         assert self._source is not None
+        if self._control is not None and self._control.target.ca_files:
+            self._ice = await asyncio.to_thread(_trusting, self._ice or IceConfig(), self._control.target.ca_files)
         engine = self._engine_factory(self._source)
         error: ConnectError | None = None
         try:
@@ -353,3 +358,8 @@ def _sdp(content: Mapping[str, object]) -> str:
     if not isinstance(sdp, str):
         raise MalformedMessage("The description has no sdp.")
     return sdp
+
+
+def _trusting(ice: IceConfig, ca_files: Sequence[Path]) -> IceConfig:
+    """TURN over TLS has the service's own certificate, too."""
+    return ice if ice.tls is not None else msgspec.structs.replace(ice, tls=trusting(ca_files))

@@ -111,6 +111,7 @@ def test_after_a_day_it_ends_however_often_it_was_refreshed() -> None:
     assert len(lab.server) == 0
 
 
+@pytest.mark.realtime
 def test_ten_thousand_abandoned_allocations_are_all_reclaimed() -> None:
     lab = RelayLab(limits=RelayLimits(allocations=10_000, per_credential=10_000, strangers_per_second=1e9))
     client = Client(lab)

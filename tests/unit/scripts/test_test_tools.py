@@ -30,10 +30,11 @@ def program(folder: Path, name: str, body: str = "exit 0") -> None:
     (folder / name).chmod(0o755)
 
 
-def test_browsers_that_are_there_are_used(path: Path, commands: list[str]) -> None:
+def test_programs_that_are_there_are_used(path: Path, commands: list[str]) -> None:
     program(path, "google-chrome")
     program(path, "firefox")
-    test_tools.ensure_browsers()
+    program(path, "turnutils_uclient")
+    test_tools.ensure_programs()
     assert commands == []
 
 
@@ -41,8 +42,10 @@ def test_a_user_without_sudo_gets_the_line_to_type(path: Path, monkeypatch: pyte
     program(path, "apt-get")
     program(path, "sudo", "exit 1")  # it would ask for a password
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    with pytest.raises(bootstrap.SetupFailed, match=r"type: sudo apt-get .* install --yes chromium firefox-esr$"):
-        test_tools.ensure_browsers()
+    with pytest.raises(
+        bootstrap.SetupFailed, match=r"type: sudo apt-get .* --yes chromium firefox-esr coturn$"
+    ):
+        test_tools.ensure_programs()
 
 
 @pytest.mark.parametrize(("user", "become"), [(0, ""), (1000, "sudo -n ")])
@@ -52,8 +55,9 @@ def test_root_or_a_silent_sudo_installs_it(
     program(path, "apt-get")
     program(path, "sudo")
     program(path, "firefox-esr")  # only what is missing is installed
+    program(path, "turnutils_uclient")
     monkeypatch.setattr("os.geteuid", lambda: user)
-    test_tools.ensure_browsers()
+    test_tools.ensure_programs()
     assert [command.startswith(f"{become}env DEBIAN_FRONTEND=noninteractive") for command in commands] == [True, True]
     assert commands[-1].endswith("apt-get install --yes --no-install-recommends chromium")
 

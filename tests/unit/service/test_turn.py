@@ -29,6 +29,8 @@ from tests.harness.service import free_port
 from tests.unit.rtc.ice.certificate import tls_contexts
 from tests.unit.rtc.ice.peers import eventually
 
+pytestmark = pytest.mark.realtime
+
 SECRET = b"service-secret-of-a-test"
 TRANSPORTS = ["udp", "tcp", "tls"]
 
