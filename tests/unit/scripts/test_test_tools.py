@@ -42,9 +42,7 @@ def test_a_user_without_sudo_gets_the_line_to_type(path: Path, monkeypatch: pyte
     program(path, "apt-get")
     program(path, "sudo", "exit 1")  # it would ask for a password
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    with pytest.raises(
-        bootstrap.SetupFailed, match=r"type: sudo apt-get .* --yes chromium firefox-esr coturn$"
-    ):
+    with pytest.raises(bootstrap.SetupFailed, match=r"type: sudo apt-get .* --yes chromium firefox-esr coturn$"):
         test_tools.ensure_programs()
 
 
