@@ -20,6 +20,8 @@ from tests.unit.rtc.ice.certificate import tls_contexts
 from tests.unit.rtc.ice.stun_server import stun_server
 from tests.unit.rtc.ice.turn_server import turn_server
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:

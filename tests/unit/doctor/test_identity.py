@@ -111,6 +111,7 @@ async def test_a_key_for_other_channels() -> None:
     assert "sightline credentials create --role viewer --channel porch" in verdict.advice
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize(("status", "mark"), [(403, Mark.FAILED), (404, Mark.OK)])
 async def test_the_role_is_found_out_without_opening_a_socket(status: int, mark: Mark) -> None:
     paths: list[str] = []
@@ -138,6 +139,7 @@ async def test_the_role_is_found_out_without_opening_a_socket(status: int, mark:
         assert "may not ConnectAsMaster: no" in verdict.meaning
 
 
+@pytest.mark.realtime
 async def test_a_clock_that_is_ten_minutes_off_does_not_stop_the_rest() -> None:
     """Against a service that checks signatures: the key's check is made by the service's clock."""
     fake = FakeKvs(clock=time.time)
@@ -179,6 +181,7 @@ async def link_verdict(status: int, body: object) -> tuple[Any, Visit]:
         return await identity.link(seen), seen
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize("reason", ["link-expired", "link-revoked", "link-scope", "unknown-channel"])
 async def test_links_that_are_refused(reason: str) -> None:
     verdict, _ = await link_verdict(401, {"error": {"id": reason, "message": "Said so."}})
@@ -186,11 +189,13 @@ async def test_links_that_are_refused(reason: str) -> None:
     assert verdict.meaning
 
 
+@pytest.mark.realtime
 async def test_a_link_to_something_else() -> None:
     verdict, _ = await link_verdict(200, ["a", "page"])
     assert (verdict.mark, verdict.reason) == (Mark.FAILED, "service-unreachable")
 
 
+@pytest.mark.realtime
 async def test_a_good_link_brings_socket_and_servers() -> None:
     session = {"url": "ws://h/viewer?X", "iceServers": [{"urls": ["stun:h:1"]}], "channelArn": ARN, "clientId": "d"}
     verdict, seen = await link_verdict(200, session)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from sightline.doctor import Mark, Visit, examine
@@ -50,6 +51,7 @@ class PlainKvs:
         return socket
 
 
+@pytest.mark.realtime
 async def test_a_viewer_at_a_plain_kvs() -> None:
     async with stun_server() as stun:
         kvs = PlainKvs(stun.port)

@@ -16,6 +16,8 @@ from sightline.doctor.visit import Visit
 from tests.unit.doctor.world import NOW, dated, http_server, target
 from tests.unit.rtc.ice.certificate import tls_contexts
 
+pytestmark = pytest.mark.realtime
+
 
 def closed_port() -> int:
     with socket.socket() as sock:

@@ -15,6 +15,8 @@ from sightline.reasons import REASONS, Reason
 from sightline.wire.extras import MasterState, master_payload, notice_frame
 from tests.unit.doctor.world import http_server, target
 
+pytestmark = pytest.mark.realtime
+
 Play = Callable[[web.WebSocketResponse[Any]], Awaitable[None]]
 MASTER = '{{"messageType":"sightline/master","messagePayload":"{}"}}'
 
