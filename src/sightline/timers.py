@@ -23,6 +23,8 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
     """Close a socket without traffic; 0 is never. KVS has 600 (KVS.md §5.6), the most frequent complaint."""
     lifetime: float = 0.0
     """Close a socket of that age; 0 is never. KVS has 3600 (KVS.md §5.6)."""
+    go_away: float = 60.0
+    """Who obeys GO_AWAY gets it at that age, and so much time to open another socket before (KVS.md §5.3)."""
     eviction_window: float = 60.0
     """Within it, the third eviction of one id mutes the loser: KVS clients reconnect for ever (KVS.md §5.5)."""
     mute: float = 60.0

@@ -32,6 +32,7 @@ class Connection:
         "held_until",
         "last_active",
         "last_seen",
+        "leaves_at",
         "muted_until",
         "obeys_go_away",
         "opened_at",
@@ -71,6 +72,8 @@ class Connection:
         """Until then what waits for it is held back, because it is likely to be stale; 0 when nothing is."""
         self.asked_until = 0.0
         """By then it must give a sign of life, because somebody asked for it; 0 when nobody did."""
+        self.leaves_at = 0.0
+        """When it is closed for its age; 0 as long as it is not old, or was not yet told to go."""
         self.closed = False
         self.check_due = 0.0
         self.tokens = -1.0

@@ -450,7 +450,11 @@ class Exchange:
             return outputs
         if connection.muted_until and now >= connection.muted_until:
             return [Close(connection, CloseCode.REPLACED, "a newer connection of this id took over")]
-        if timers.lifetime and now >= connection.opened_at + timers.lifetime:
+        if timers.lifetime and now >= (connection.leaves_at or connection.opened_at + timers.lifetime):
+            if connection.obeys_go_away and not connection.leaves_at and not connection.muted_until:
+                connection.leaves_at = now + timers.go_away
+                self._schedule_check(connection, now)
+                return [Send(connection, encode_go_away())]
             return [Close(connection, CloseCode.LIFETIME, "the socket is as old as it may be; connect again")]
         if timers.idle and now >= connection.last_active + timers.idle:
             return [Close(connection, CloseCode.IDLE, "no traffic; connect again")]
@@ -475,7 +479,7 @@ class Exchange:
         if connection.asked_until:
             due.append(connection.asked_until)
         if timers.lifetime:
-            due.append(connection.opened_at + timers.lifetime)
+            due.append(connection.leaves_at or connection.opened_at + timers.lifetime)
         if timers.idle:
             due.append(connection.last_active + timers.idle)
         connection.check_due = min(due)

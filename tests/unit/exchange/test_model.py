@@ -30,7 +30,7 @@ IDS = ("", "v1", "v2", "v3")
 """The empty one is the master."""
 LIMITS = ExchangeLimits(max_viewers=2, message_rate=4, pending_per_sender=3, pending_per_channel=6, muted_per_id=2)
 # Nothing is held back here: test_delivery.py has that.
-TIMERS = Timers(ping=20, dead=40, asked=2, idle=90, lifetime=300, eviction_window=60, mute=60, stale_hold=0)
+TIMERS = Timers(ping=20, dead=40, asked=2, idle=90, lifetime=300, go_away=60, eviction_window=60, mute=60, stale_hold=0)
 ADDRESSES = st.tuples(st.sampled_from((*CHANNELS[:1] * 4, CHANNELS[1])), st.sampled_from(IDS))
 WHO = st.integers(0, 1000)
 """Picks one of the open sockets, or one of those that are gone."""
@@ -59,6 +59,7 @@ class Sock:
     sockets: set[str] = field(default_factory=set)
     """Which viewers' sockets are open, as a master with extras was told."""
     reasons: list[str] = field(default_factory=list)
+    asked_to_go: float | None = None
     asked_at: float | None = None
     """Since when a master has owed a sign of life."""
 
@@ -357,6 +358,14 @@ class ExchangeModel(RuleBasedStateMachine):
                 assert self.now >= sock.opened + TIMERS.idle
             case Close(code=CloseCode.LIFETIME):
                 assert self.now >= sock.opened + TIMERS.lifetime
+                assert sock.muted or not sock.polite or (sock.asked_to_go is not None)
+                if not sock.muted and sock.asked_to_go is not None:
+                    assert self.now >= sock.asked_to_go + TIMERS.go_away
+            case Send(frame=b'{"messageType":"GO_AWAY"}'):
+                assert sock.polite
+                assert sock.asked_to_go is None, "once is enough"
+                assert self.now >= sock.opened + TIMERS.lifetime
+                sock.asked_to_go = self.now
             case _:
                 raise AssertionError(output)
 

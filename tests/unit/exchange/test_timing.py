@@ -121,6 +121,37 @@ def test_a_socket_as_old_as_it_may_be_is_closed_whatever_it_does() -> None:
     assert "connect again" in client.closes[0].reason
 
 
+def test_an_old_socket_that_obeys_is_asked_to_go_and_has_time_to_open_another() -> None:
+    room = Room(timers=Timers(lifetime=3600, go_away=60))
+    client, other = room.viewer("v1", obeys_go_away=True), room.viewer("v2")
+    room.say(client)
+    for _ in range(366):
+        room.live(10)
+        for each in (client, other):
+            room.exchange.seen(each.connection, room.now, active=True)
+        if room.now == 1000 + 3600:
+            assert (client.frames, client.codes) == ([{"messageType": "GO_AWAY"}], [])
+            assert (other.frames, other.codes) == ([], [CloseCode.LIFETIME])
+            room.leave(other)
+        if room.now == 1000 + 3650:
+            assert (len(client.frames), client.codes) == (1, [])
+    assert (len(client.frames), client.codes) == (1, [CloseCode.LIFETIME])
+
+
+def test_one_that_went_is_not_asked_twice() -> None:
+    room = Room(timers=Timers(lifetime=30, go_away=60))
+    old = room.viewer("v1", obeys_go_away=True)
+    room.live(30)
+    new = room.viewer("v1", obeys_go_away=True)
+    assert old.codes == [CloseCode.REPLACED]
+    room.leave(old)
+    assert new.frames == []
+    room.live(29)
+    assert new.frames == []
+    room.live(1)
+    assert new.frames == [{"messageType": "GO_AWAY"}]
+
+
 @pytest.mark.parametrize("timers", [Timers(), Timers(idle=7), Timers(lifetime=7), Timers(idle=25, lifetime=27)])
 def test_the_next_deadline_is_never_missed(timers: Timers) -> None:
     """Between two deadlines there is nothing to do: a shell that sleeps until the next one is in time."""
