@@ -17,6 +17,11 @@ form?.addEventListener('submit', (event) => {
   if (input instanceof HTMLInputElement) location.assign(`/view/${encodeURIComponent(input.value)}`);
 });
 
+document.getElementById('broadcast')?.addEventListener('click', () => {
+  if (!(form instanceof HTMLFormElement) || !(input instanceof HTMLInputElement) || !form.reportValidity()) return;
+  location.assign(`/broadcast/${encodeURIComponent(input.value)}`);
+});
+
 /** @param {string} id  @param {boolean} visible */
 function show(id, visible) {
   const element = document.getElementById(id);

@@ -241,6 +241,7 @@ export const MESSAGES = Object.freeze({
   'index.channel': { en: 'Channel name', ko: '채널 이름' },
   'index.channel-rule': { en: 'Letters, digits, dot, hyphen and underscore; for instance “demo”.', ko: '영문자, 숫자, 점, 하이픈, 밑줄을 사용합니다. 예: “demo”.' },
   'index.open': { en: 'Watch', ko: '보기' },
+  'index.broadcast': { en: 'Broadcast', ko: '방송하기' },
   'index.link-needed': {
     en: 'To watch a camera from here you need a link. Ask the person who runs this service for one and open it as it is.',
     ko: '여기에서 카메라를 보려면 링크가 필요합니다. 서비스 운영자에게 링크를 받아 그대로 여십시오.',
