@@ -15,7 +15,7 @@ function element(id, kind) {
 export const elements = {
   channel: element('channel', HTMLElement),
   preview: element('preview', HTMLVideoElement),
-  coverText: element('cover-text', HTMLElement),
+  coverText: element('cover-words', HTMLElement),
   air: element('air', HTMLElement),
   start: element('start', HTMLButtonElement),
   stop: element('stop', HTMLButtonElement),
