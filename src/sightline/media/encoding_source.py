@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -12,7 +12,7 @@ import msgspec
 from .encoders import AudioEncoder
 from .feed import Feed
 from .pump import Step
-from .rendition import Rendition
+from .rendition import Encoding, Rendition
 from .run import Made, PumpPlan, Threads
 from .units import AudioFormat, VideoFormat
 
@@ -103,17 +103,16 @@ class EncodingSource:
             yield sound_plan(self._audio, self._media.sounds)
 
     def _video_steps(self) -> Iterator[Step[Made]]:
-        for rendition in self._renditions:
-            rendition.begin()
+        encodings = [rendition.begin() for rendition in self._renditions]
         for picture in self._media.pictures():
-            yield Step(picture.seconds, partial(self._encode_picture, picture))
+            yield Step(picture.seconds, partial(self._encode_picture, picture, encodings))
 
-    def _encode_picture(self, picture: RawPicture) -> Iterator[Made]:
+    def _encode_picture(self, picture: RawPicture, encodings: Sequence[Encoding]) -> Iterator[Made]:
         if not any(rendition.feed.subscribers for rendition in self._renditions):
             return  # Only the sound is taken.
         frame = picture.make()
-        for rendition in self._renditions:
-            yield from rendition.encode(frame, seconds=picture.seconds)
+        for encoding in encodings:
+            yield from encoding.encode(frame, seconds=picture.seconds)
 
 
 def sound_plan(feed: Feed, sounds: Callable[[], Iterable[RawSound]]) -> PumpPlan:

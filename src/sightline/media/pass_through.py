@@ -136,7 +136,7 @@ class _Transcoder:
     def steps(self) -> Iterator[Step[Made]]:
         """The pictures to be encoded, as far as the decoder keeps up."""
         decoder = _decoder()
-        self._rendition.begin()
+        encoding = self._rendition.begin()
         while (unit := self._queue.get()) is not None:
             packet = av.Packet(unit.data)
             packet.pts, packet.time_base = unit.timestamp, Fraction(1, VIDEO_CLOCK)
@@ -150,7 +150,7 @@ class _Transcoder:
                 continue
             for frame in frames:
                 seconds = (unit.timestamp if frame.pts is None else frame.pts) / VIDEO_CLOCK
-                yield Step(seconds, partial(self._rendition.encode, frame, seconds=seconds))
+                yield Step(seconds, partial(encoding.encode, frame, seconds=seconds))
 
 
 def _decoder() -> av.VideoCodecContext:

@@ -13,7 +13,7 @@ from .feed import Feed
 from .keyframes import KeyframePolicy
 from .units import EncodedUnit, VideoFormat
 
-__all__ = ["Rendition", "make_encoder"]
+__all__ = ["Encoding", "Rendition", "make_encoder"]
 
 
 class Encoder(Protocol):
@@ -29,30 +29,43 @@ def make_encoder(format: VideoFormat, bitrate: int | None) -> Encoder:
 
 
 class Rendition:
-    """A feed with its encoder. ``encode`` belongs to the thread of the pictures, the rest to the event loop's."""
+    """A feed, and what its encoders have in common. Belongs to the event loop's thread, but for ``begin``."""
 
     def __init__(self, format: VideoFormat, *, bitrate: int | None, on_demand_change: Callable[[], None]) -> None:
         """``bitrate`` in bits per second; None: from the size."""
-        self._format = format
-        self._bitrate = bitrate
-        self._keyframes = KeyframePolicy()
-        self._encoder: Encoder | None = None
-        self.feed = Feed(format, request_keyframe=self._keyframes.request, on_demand_change=on_demand_change)
+        self.format = format
+        self.bitrate = bitrate
+        self.keyframes = KeyframePolicy()
+        self.feed = Feed(format, request_keyframe=self.keyframes.request, on_demand_change=on_demand_change)
 
-    def begin(self) -> None:
+    def begin(self) -> Encoding:
         """New pictures come, on a new timeline: a new encoder, which starts with a keyframe."""
-        self._encoder = None
+        return Encoding(self)
+
+
+class Encoding:
+    """One thread's encoder of a rendition.
+
+    No other thread may have it: who leaves and comes back within a picture's time starts a new thread beside the one
+    that is just ending, and two at once in one encoder read and write wherever they like.
+    """
+
+    def __init__(self, rendition: Rendition) -> None:
+        """To be made by ``Rendition.begin``, in the thread of the pictures."""
+        self._rendition = rendition
+        self._encoder: Encoder | None = None
 
     def encode(self, frame: av.VideoFrame, *, seconds: float) -> Iterator[tuple[Feed, EncodedUnit]]:
         """The units of a picture; none while nobody takes them."""
-        if not self.feed.subscribers:
+        rendition = self._rendition
+        if not rendition.feed.subscribers:
             self._encoder = None
             return
         if self._encoder is None:
-            self._encoder = make_encoder(self._format, self._bitrate)
+            self._encoder = make_encoder(rendition.format, rendition.bitrate)
         now = time.monotonic()
-        asked = self._keyframes.due(now)
+        asked = rendition.keyframes.due(now)
         for unit in self._encoder.encode(frame, seconds=seconds, keyframe=asked):
             if unit.keyframe:
-                self._keyframes.made(now, on_request=asked)
-            yield self.feed, unit
+                rendition.keyframes.made(now, on_request=asked)
+            yield rendition.feed, unit

@@ -24,6 +24,7 @@ class Camera:
         self.number = 0
         self.changes = 0
         self.rendition = Rendition(FORMAT, bitrate=None, on_demand_change=self.changed)
+        self.encoding = self.rendition.begin()
         encode, make = Vp8Encoder.encode, Vp8Encoder.__init__
 
         def counted(encoder: Vp8Encoder, *args: object, **options: object) -> object:
@@ -45,7 +46,7 @@ class Camera:
         for _ in range(count):
             seconds = self.number / 30
             frame = PICTURE.draw(self.number, seconds=seconds, caption="")
-            for feed, unit in self.rendition.encode(frame, seconds=seconds):
+            for feed, unit in self.encoding.encode(frame, seconds=seconds):
                 assert feed is self.rendition.feed
                 feed.publish(unit)
                 units.append(unit)
@@ -107,5 +108,17 @@ def test_a_new_timeline_is_a_new_encoder(camera: Camera) -> None:
     camera.rendition.feed.listen(lambda unit: None)
     camera.shoot(5)
     camera.number = 0
-    camera.rendition.begin()
+    camera.encoding = camera.rendition.begin()
     assert [(unit.keyframe, unit.timestamp) for unit in camera.shoot(2)] == [(True, 0), (False, 3000)]
+
+
+def test_two_threads_never_share_an_encoder(camera: Camera) -> None:
+    """One that ends goes on for a picture while the next one has begun; PyAV's encoders are not to be shared."""
+    camera.rendition.feed.listen(lambda unit: None)
+    camera.shoot(2)
+    ending, camera.encoding = camera.encoding, camera.rendition.begin()
+    camera.shoot(1)
+    frame = PICTURE.draw(3, seconds=0.1, caption="")
+    late = [unit for _, unit in ending.encode(frame, seconds=0.1)]
+    assert [unit.keyframe for unit in late] == [False], "it goes on with its own encoder"
+    assert camera.encoders == 2
