@@ -56,9 +56,14 @@ export function fakeWebSocket(journal = []) {
       journal.push('signaling');
     }
     // What the network does:
-    accept() {
+    open() {
       this.readyState = 1;
       this.onopen?.({});
+    }
+    /** A Sightline says at once how its camera is. */
+    accept({ present = true, ours = true } = {}) {
+      this.open();
+      if (this.url.includes('Sightline')) this.deliver('sightline/master', { present, ours });
     }
     receive(data) {
       this.onmessage?.({ data });

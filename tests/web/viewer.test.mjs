@@ -288,6 +288,19 @@ test('GO_AWAY: the new socket is open before the old one closes, whose end is no
   assert.deepEqual(s.told.filter(([name]) => name !== 'stats' && name !== 'firstframe'), [['goaway', null]]);
 });
 
+test('the new socket takes the old one’s place at the service too, which says so: that is no reason to end', async () => {
+  const s = stage({ session: async () => OURS });
+  await s.upTo('watching');
+  const [old] = s.WebSocket.all;
+  old.receive('{"messageType":"GO_AWAY"}');
+  await settle();
+  old.deliver('sightline/notice', { reason: 'client-id-in-use', message: 'Taken.' });
+  old.drop(4409);
+  s.socket.accept();
+  await s.play(2_000);
+  assert.deepEqual([s.viewer.state, s.notices, s.failures()], ['watching', [], []]);
+});
+
 test('GO_AWAY and the old socket is quicker gone: one new socket all the same', async () => {
   const s = stage();
   await s.upTo('watching');
@@ -299,6 +312,30 @@ test('GO_AWAY and the old socket is quicker gone: one new socket all the same', 
   await s.play(2_000);
   assert.deepEqual([s.viewer.state, s.WebSocket.all.length], ['watching', 2]);
 });
+
+for (const order of ['the new one fails first', 'the old one closes first']) {
+  test(`GO_AWAY of a service that stops, ${order}: tried again until it is back`, async () => {
+    const s = stage({ session: async () => OURS });
+    await s.upTo('watching');
+    const [old] = s.WebSocket.all;
+    old.receive('{"messageType":"GO_AWAY"}');
+    await settle();
+    const ends = [() => s.WebSocket.all[1].drop(), () => old.drop()];
+    for (const end of order.startsWith('the new') ? ends : ends.reverse()) {
+      end();
+      await settle();
+    }
+    for (let seconds = 0; seconds < 60; seconds += 5) {
+      if (s.socket.readyState === 0) s.socket.drop();
+      await s.play(5_000);
+    }
+    while (s.socket.readyState !== 0) await s.play(5_000);
+    s.socket.accept();
+    const { length } = s.WebSocket.all;
+    await s.play(60_000);
+    assert.deepEqual([s.viewer.state, s.notices, s.WebSocket.all.length], ['watching', [], length]);
+  });
+}
 
 test('RECONNECT_ICE_SERVER: gathers anew with fresh servers, and the picture goes on', async () => {
   let number = 0;
@@ -344,10 +381,32 @@ test('the camera is not there: told at once, and offered to when it comes', asyn
   assert.equal(s.viewer.state, 'connecting');
 });
 
+test('a refusal that may pass is no open socket: 4 s, once more, and nothing was offered', async () => {
+  const s = stage({ session: async () => OURS, policy: retryOnce() });
+  await s.upTo('opening');
+  for (const state of ['waiting', 'failed']) {
+    s.socket.open();
+    s.socket.deliver('sightline/notice', { reason: 'too-many-requests', message: 'Wait.' });
+    s.socket.drop(4420);
+    assert.deepEqual([s.viewer.state, s.offers(s.socket)], [state, []]);
+    await s.clock.pass(4_000);
+  }
+  assert.deepEqual([s.failures(), s.WebSocket.all.length], [['too-many-requests'], 2]);
+});
+
+test('a Sightline whose first word is lost is offered to all the same', async () => {
+  const s = stage({ session: async () => OURS });
+  await s.upTo('opening');
+  s.socket.open();
+  assert.equal(s.viewer.state, 'opening');
+  await s.clock.pass(500);
+  assert.equal(s.viewer.state, 'offering');
+});
+
 test('a refused socket says why before it closes: the reason, and no useless retry', async () => {
   const s = stage({ session: async () => OURS, policy: retryOnce() });
   await s.upTo('opening');
-  s.socket.accept();
+  s.socket.open();
   s.socket.deliver('sightline/notice', { reason: 'viewer-limit', message: 'Three watch.' });
   s.socket.drop(4429);
   assert.deepEqual(s.told.at(-1), ['failed', { id: 'viewer-limit', message: 'Three watch.' }]);
@@ -358,7 +417,7 @@ test('a refused socket says why before it closes: the reason, and no useless ret
 test('the close code tells the reason when the frame got lost', async () => {
   const s = stage({ session: async () => OURS });
   await s.upTo('opening');
-  s.socket.accept();
+  s.socket.open();
   s.socket.drop(4404);
   assert.deepEqual(s.failures(), ['unknown-channel']);
 });

@@ -168,25 +168,23 @@ export class Visit {
 
   async socketOpens() {
     const began = this.#platform.now();
-    const link = new Link({ request: async () => /** @type {import('../sdk/session.js').Session} */ (this.#session), WebSocket: this.#platform.WebSocket });
+    const link = new Link({ request: async () => /** @type {import('../sdk/session.js').Session} */ (this.#session), platform: this.#platform });
     this.#link = link;
     let isOpen = false;
     /** @type {string | null} */
     let failure = null;
+    link.on('open', () => { isOpen = true; this.#change(); });
     link.on('failure', ({ id }) => { failure = id; this.#change(); });
     link.on('close', ({ code }) => {
       failure = this.#notice ?? reasonOfClose(code)?.id ?? 'signaling-refused';
       this.#change();
     });
     void link.open((signaling) => {
-      signaling.on('open', () => { isOpen = true; this.#change(); });
       signaling.on('master', (camera) => { this.#camera = camera; this.#change(); });
       signaling.on('notice', ({ reason }) => { this.#notice = reason; this.#change(); });
     });
     await this.#until(() => isOpen || failure !== null, 2 * PATIENCE);
     const took = Math.round(this.#platform.now() - began);
-    // A refusal is told on a socket that opens for it: a moment shows whether this one stays.
-    if (isOpen) await this.#until(() => failure !== null || this.#camera !== null || this.#notice !== null, 300);
     if (failure !== null || !isOpen) return failed(failure ?? 'signaling-refused', 'diagnose.signaling-no');
     return fine('diagnose.signaling-ok', { ms: took });
   }

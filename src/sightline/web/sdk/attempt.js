@@ -59,6 +59,7 @@ export class Attempt extends Emitter {
   #link = null;
   /** @type {Link | null} the one that will take its place */
   #nextLink = null;
+  #nextIsWanted = false;
   /** @type {Pulse | null} */
   #pulse = null;
   /** @type {Map<string, unknown>} */
@@ -113,9 +114,15 @@ export class Attempt extends Emitter {
 
   /** A new socket for the same session; the old one lives until the new one is open. */
   reopen() {
+    this.#openNext(true);
+  }
+
+  /** @param {boolean} isWanted  by the session, which then waits for it; else it is the service's idea */
+  #openNext(isWanted) {
     this.#nextLink?.close();
     const link = this.#makeLink();
     this.#nextLink = link;
+    this.#nextIsWanted = isWanted;
     link.on('session', ({ iceServers }) => this.peer?.setIceServers(iceServers));
     this.#openLink(link);
   }
@@ -150,13 +157,11 @@ export class Attempt extends Emitter {
   // --------------------------------------------------------------------------------------------------------- signaling
 
   #makeLink() {
-    return new Link({ request: this.#options.request, WebSocket: this.#platform.WebSocket });
+    return new Link({ request: this.#options.request, platform: this.#platform });
   }
 
   /** @param {Link} link */
   #openLink(link) {
-    // Whatever the old socket's end says, the new one is what counts.
-    const isNewest = () => link === (this.#nextLink ?? this.#link);
     /** @type {string | null} */
     let reason = null;
     link.on('session', (session) => {
@@ -164,19 +169,17 @@ export class Attempt extends Emitter {
       this.#input({ type: 'session', extras: asksForExtras(session.url) });
       this.#renewLater(session);
     });
-    link.on('failure', ({ id, message }) => {
-      if (isNewest()) this.#input({ type: 'failure', reason: id, message });
-    });
+    link.on('failure', ({ id, message }) => this.#lost(link, { type: 'failure', reason: id, message }));
+    link.on('open', () => this.#socketOpened(link));
     link.on('close', ({ code }) => {
-      if (!isNewest()) return;
       // The frame that names the reason comes before the close; the code is for when it got lost.
-      const told = reason ?? reasonOfClose(code)?.id;
-      if (told && told !== reason) this.#input({ type: 'notice', reason: told });
-      this.#input({ type: 'socket-closed' });
+      const told = reasonOfClose(code)?.id;
+      if (told && reason === null && this.#isNewest(link)) this.#input({ type: 'notice', reason: told });
+      this.#lost(link, { type: 'socket-closed' });
     });
     void link.open((signaling) => {
-      signaling.on('open', () => this.#socketOpened(link));
       signaling.on('notice', (notice) => {
+        if (notice.reason === 'client-id-in-use' && !this.#isNewest(link)) return; // our own next socket took the place
         reason = notice.reason;
         this.#input({ type: 'notice', ...notice });
       });
@@ -186,10 +189,15 @@ export class Attempt extends Emitter {
       signaling.on('statusResponse', (status) => this.emit('statusresponse', status));
       signaling.on('goAway', () => {
         this.emit('goaway', null);
-        if (isNewest()) this.reopen();
+        if (!this.#nextLink) this.#openNext(false);
       });
       signaling.on('reconnectIceServer', () => void this.#leaveRelay());
     });
+  }
+
+  /** Whatever the old socket says of itself, the new one is what counts. @param {Link} link */
+  #isNewest(link) {
+    return link === (this.#nextLink ?? this.#link);
   }
 
   /** @param {Link} link */
@@ -201,6 +209,23 @@ export class Attempt extends Emitter {
       this.#nextLink = null;
     }
     this.#input({ type: 'socket-open' });
+  }
+
+  /**
+   * A socket closed or did not come about. Of two only the new one counts, unless the old one can do without it.
+   *
+   * @param {Link} link
+   * @param {import('./viewer_session.js').ViewerInput} input
+   */
+  #lost(link, input) {
+    if (link === this.#link) {
+      if (this.#nextLink) this.#link = null;
+      else this.#input(input);
+    } else if (link === this.#nextLink) {
+      this.#nextLink = null;
+      if (this.#nextIsWanted) this.#input(input);
+      else if (!this.#link) this.#input({ type: 'socket-closed' });
+    }
   }
 
   /** @param {Link} link  @param {RTCSessionDescriptionInit} description */

@@ -9,8 +9,12 @@ import { SignalingClient } from './signaling.js';
  * @typedef {object} LinkEvents
  * @property {import('./session.js').Session} session
  * @property {import('./errors.js').Failure} failure   no session, or an unusable one
+ * @property {null} open                               the socket is open, and not only to say that it is refused
  * @property {{code: number}} close                    the socket closed, or never opened
  */
+
+/** How long an open socket of a Sightline waits for its first word, in milliseconds: it comes with the upgrade. */
+const FIRST_WORD = 500;
 
 /** @extends {Emitter<LinkEvents>} */
 export class Link extends Emitter {
@@ -20,17 +24,20 @@ export class Link extends Emitter {
   offers = [];
   #aborter = new AbortController();
   #request;
-  #WebSocket;
+  #platform;
+  #isOpen = false;
+  /** @type {unknown} */
+  #timer = null;
 
   /**
    * @param {object} options
    * @param {(signal: AbortSignal) => Promise<import('./session.js').Session>} options.request
-   * @param {import('./timers.js').Platform['WebSocket']} options.WebSocket
+   * @param {Pick<import('./timers.js').Platform, 'WebSocket' | 'setTimeout' | 'clearTimeout'>} options.platform
    */
-  constructor({ request, WebSocket }) {
+  constructor({ request, platform }) {
     super();
     this.#request = request;
-    this.#WebSocket = WebSocket;
+    this.#platform = platform;
   }
 
   /**
@@ -53,6 +60,7 @@ export class Link extends Emitter {
   /** Gives up what is under way; the socket closes without a further event. Safe to call again. */
   close() {
     this.#aborter.abort();
+    this.#platform.clearTimeout(this.#timer);
     this.signaling?.close();
     this.signaling = null;
   }
@@ -68,14 +76,32 @@ export class Link extends Emitter {
 
   /** @param {string} url  @param {(signaling: SignalingClient) => void} listen */
   #connect(url, listen) {
-    const signaling = new SignalingClient({ url, WebSocket: this.#WebSocket });
+    const signaling = new SignalingClient({ url, WebSocket: this.#platform.WebSocket });
     this.signaling = signaling;
+    const opened = () => this.#opened();
+    signaling.on('open', () => {
+      // A Sightline opens a socket that it refuses too, to say why (KVS.md §5.1). Its first word shows which it is.
+      if (signaling.hasExtras) this.#timer = this.#platform.setTimeout(opened, FIRST_WORD);
+      else opened();
+    });
+    for (const word of /** @type {const} */ (['master', 'sdpAnswer', 'iceCandidate'])) signaling.on(word, opened);
+    signaling.on('notice', () => this.#platform.clearTimeout(this.#timer));
+    signaling.on('close', ({ code }) => {
+      this.#platform.clearTimeout(this.#timer);
+      this.emit('close', { code });
+    });
     listen(signaling);
-    signaling.on('close', ({ code }) => this.emit('close', { code }));
     try {
       signaling.open();
     } catch (error) { // an unusable URL, or ws:// on a page that came over https://
       throw new SightlineError('signaling-refused', failureFrom(error, 'signaling-refused').message);
     }
+  }
+
+  #opened() {
+    this.#platform.clearTimeout(this.#timer);
+    if (this.#isOpen || !this.signaling) return;
+    this.#isOpen = true;
+    this.emit('open', null);
   }
 }
