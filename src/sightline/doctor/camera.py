@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from ..errors import InvalidSdp
 from ..reasons import REASONS, Reason
@@ -164,9 +165,15 @@ async def first_frame(visit: Visit) -> Verdict:
 async def _new_peer(visit: Visit) -> WatchingPeer:
     if visit.make_peer is not None:
         return visit.make_peer(visit)
+    new_viewer, tls = await asyncio.to_thread(_loaded), await asyncio.to_thread(trusting, visit)
+    return new_viewer(visit.ice, tls=tls)
+
+
+def _loaded() -> Callable[..., WatchingPeer]:
+    """In a thread: it is much that is read from the disk, and the socket is open already."""
     from .viewer import new_viewer
 
-    return new_viewer(visit.ice, tls=await asyncio.to_thread(trusting, visit))
+    return new_viewer
 
 
 def _watching(visit: Visit) -> Watching:
