@@ -31,6 +31,15 @@ def test_one_who_waits_may_try_again() -> None:
     assert limiter.wait("10.0.0.9", "A", wait + 0.1) > 0
 
 
+def test_who_is_told_to_wait_has_to_wait_that_long() -> None:
+    limiter = FailureLimiter(burst=20, per_second=0.2)
+    guess(limiter, 20)
+    assert limiter.wait("10.0.0.9", "A", 4.9) == pytest.approx(0.1)
+    assert limiter.wait("10.0.0.9", "A", 5.0) == 0.0
+    guess(limiter, 1, now=5.0)
+    assert limiter.wait("10.0.0.9", "A", 5.0) == pytest.approx(5.0)
+
+
 def test_a_day_later_all_is_forgiven() -> None:
     limiter = FailureLimiter()
     guess(limiter, 1000)
