@@ -90,7 +90,12 @@ class ViewerPeer(PeerLink):
     # -- negotiation
 
     async def offer(self, *, ice_servers: Sequence[IceServer] | None = None) -> str:
-        """The first offer. Candidates of this machine stand in it; those that servers know come by ``on_candidate``."""
+        """The first offer. Candidates of this machine stand in it; those that servers know come by ``on_candidate``.
+
+        Raises PeerError when there was one that was answered, and when the connection is closed.
+        """
+        if self._agreement is not None:
+            raise PeerError("The first offer was answered: the next one is a restart.")
         agent = await self._new_agent(ice_servers)
         offer = make_offer(self._ours(agent))
         self._local, self._offered = offer, (offer, agent)

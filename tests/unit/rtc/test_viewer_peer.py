@@ -262,6 +262,8 @@ async def test_both_begin_at_once_and_the_viewers_offer_counts(pair: Pair) -> No
     await eventually(lambda: len(pair.pictures) > before + 3)
     await pair.viewer.accept(await pair.peer.answer(await pair.viewer.restart()))
     await pair.viewer.accept("v=0\r\nm=video 9 X 1\r\n")  # one to an offer that is not out any more
+    with pytest.raises(PeerError, match="restart"):
+        await pair.viewer.offer()
 
 
 async def test_a_master_that_renegotiates(pair: Pair) -> None:

@@ -24,6 +24,9 @@ _FIRST_KEYFRAME = 0.15
 
 _KEYFRAME_SPACING = 0.5
 
+_SOUND_PATIENCE, _PICTURE_PATIENCE = 0.04, 0.1
+"""Seconds that a packet may come late where it cannot be asked for: a sound costs little, a picture a keyframe."""
+
 _OTHER_SOURCE = 1.0
 """Seconds of silence after which another source may take the place of one that did not say goodbye."""
 
@@ -115,7 +118,9 @@ class IncomingStream:
         """Whether the peer has said goodbye of it, and nothing came after that."""
         self._ssrc = ssrc
         self._rate = rate
-        self._missing = MissingPackets(asks=settings.nack)
+        self._missing = MissingPackets(
+            asks=settings.nack, least_patience=_SOUND_PATIENCE if settings.kind == "audio" else _PICTURE_PATIENCE
+        )
         self._queue = FrameQueue(self._missing, single=settings.kind == "audio")
         self._reception: Reception | None = None
         self._readers: dict[int, Depacketizer | None] = {}

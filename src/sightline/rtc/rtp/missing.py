@@ -44,9 +44,13 @@ class _Gap(msgspec.Struct):
 class MissingPackets:
     """One stream's. Numbers are unwrapped, times in seconds; nothing here knows what is in the packets."""
 
-    def __init__(self, *, asks: bool) -> None:
-        """``asks``: whether the peer takes requests; without, the patience is only for what comes late by itself."""
+    def __init__(self, *, asks: bool, least_patience: float = 0.1) -> None:
+        """``asks``: whether the peer takes requests; without, a packet may only come late by itself.
+
+        ``least_patience``: seconds for that.
+        """
         self.asks = asks
+        self._least_patience = least_patience
         self.requested = 0
         """Requests for single packets so far."""
         self.late_by = 0.0
@@ -114,7 +118,7 @@ class MissingPackets:
     def patience(self, rtt: float | None) -> float:
         """Seconds from noticing that a packet is missing until it is given up."""
         if not self.asks:
-            return min(_MOST_PATIENCE, _SHORTEST_WAIT + 3 * self.late_by)
+            return min(_MOST_PATIENCE, max(self._least_patience, _SHORTEST_WAIT + 3 * self.late_by))
         wait = self._wait() + 4 * (_UNKNOWN_RTT if rtt is None else rtt) + 0.1
         return min(_MOST_PATIENCE, max(_LEAST_PATIENCE, wait))
 

@@ -162,6 +162,25 @@ def test_sound_goes_on_after_a_packet_that_is_lost() -> None:
     assert (stats.frames, stats.lost, stats.given_up) == (47, 3, 3)
 
 
+def test_a_master_that_repeats_nothing_is_not_asked_to() -> None:
+    watching = Watching(rtx=False)
+    watching.inlet.agree([settings(rtx=False, nack=False), sound_settings()], mid_extension=None)
+    watching.play(10)
+    watching.there = lossy(0.0, delay=0.01, jitter=0.04)
+    watching.play(60)
+    watching.there = steady()
+    watching.play(5)
+    assert watching.numbers == list(range(75)), "what only comes late is waited for"
+    watching.there = lossy(0.3)
+    watching.play(10)
+    watching.there = steady()
+    watching.play(40)
+    assert not watching.requests(Nack)
+    assert watching.requests(PictureLoss)
+    assert_decodable(watching)
+    assert watching.numbers[-1] == watching.feed.number - 1
+
+
 def test_reports_tell_loss_jitter_and_the_round_trip() -> None:
     watching = Watching()
     watching.there = lossy(0.1, delay=0.03)
