@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.harness.network import kernel
 from tests.harness.network.line import Direction, Line
+from tests.harness.network.nat import Nat
 from tests.harness.network.relay import Relay
 
 MAX_PACKET = 65536
@@ -35,6 +36,8 @@ class Port:
             self.tun = kernel.open_tun(name, address)
         self.up = Direction(seed=2 * seed)
         self.down = Direction(seed=2 * seed + 1)
+        self.nat: Nat | None = None
+        self.has_carrier = True
         self._on = False
         self.switch(True)
 
@@ -47,6 +50,15 @@ class Port:
             kernel.set_up_interface(self.name, up=on)
             if on:
                 kernel.add_default_route(self.name, metric=self.metric)
+        if not on:
+            self.up.cut()
+            self.down.cut()
+
+    def carry(self, on: bool) -> None:
+        """A carrier, or none: the host sees that at once, and keeps address and routes."""
+        with kernel.inside(self.network):
+            kernel.set_carrier(self.tun, on=on)
+        self.has_carrier = on
         if not on:
             self.up.cut()
             self.down.cut()
@@ -84,9 +96,14 @@ class Forwarder:
     def _move(self) -> None:
         now = time.monotonic()
         for port in self._ports.values():
-            for packet in port.up.arrived(now=now):
-                target = self._by_address.get(packet[16:20])
-                if target is not None:
+            for sent in port.up.arrived(now=now):
+                packet = sent if port.nat is None else port.nat.outward(sent)
+                target = None if packet is None else self._by_address.get(packet[16:20])
+                if packet is not None and target is not None and target.nat is not None:
+                    packet = target.nat.inward(packet)
+                if packet is None:
+                    continue
+                if target is not None and target.has_carrier:
                     target.down.send(packet, now=now)
         for port in self._ports.values():
             port.deliver(now)
@@ -105,7 +122,9 @@ class Forwarder:
             if packet[0] >> 4 != 4:
                 continue
             # By the packet's own address, as if the host had a routing rule for each of its interfaces.
-            self._by_address.get(packet[12:16], port).up.send(packet, now=now)
+            owner = self._by_address.get(packet[12:16], port)
+            if owner.has_carrier:
+                owner.up.send(packet, now=now)
 
     def _serve(self) -> None:
         data, descriptors, _, _ = socket.recv_fds(self._control, 1 << 16, 4)
@@ -151,6 +170,22 @@ class Forwarder:
     def do_switch(self, interface: str, on: bool) -> None:
         """Pull an interface's plug, or put it in."""
         self._ports[interface].switch(on)
+
+    def do_carry(self, interface: str, on: bool) -> None:
+        """Take an interface's carrier, or give it one."""
+        self._ports[interface].carry(on)
+
+    def do_nat(self, interface: str, kind: str, private: str, public: str, ports: list[int]) -> None:
+        """Put a router between an interface and all others, which know it by the public address from now on."""
+        port = self._ports[interface]
+        port.nat = Nat(kind, private, public, ports=tuple(ports), seed=len(self._by_address))
+        self._by_address[socket.inet_aton(public)] = port
+
+    def do_nat_count(self, interface: str) -> dict[str, dict[str, int]]:
+        """What its router let through, and what not."""
+        nat = self._ports[interface].nat
+        assert nat is not None
+        return {"passed": dict(nat.passed), "dropped": dict(nat.dropped)}
 
     def do_count(self, interface: str) -> dict[str, dict[str, int]]:
         """What went through an interface so far."""

@@ -14,11 +14,13 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 
 TUNSETIFF = 0x400454CA
+TUNSETCARRIER = 0x400454E2
 IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
 SIOCADDRT = 0x890B
 SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
 SIOCSIFADDR, SIOCSIFNETMASK = 0x8916, 0x891C
 IFF_UP = 0x1
+LINKDOWN = "/proc/sys/net/ipv4/conf/all/ignore_routes_with_linkdown"
 RTF_UP = 0x1
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -63,6 +65,8 @@ def new_network() -> int:
     """Make one more network namespace and go there; the descriptor that keeps it alive and leads back to it."""
     _check(_libc.unshare(CLONE_NEWNET), "unshare")
     set_up_interface("lo", up=True)
+    with contextlib.suppress(OSError), open(LINKDOWN, "w", encoding="ascii") as writer:
+        writer.write("1")  # as network managers see to: no way over an interface without a carrier
     return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
@@ -89,6 +93,14 @@ def open_tun(name: str, address: str) -> int:
     _ioctl(SIOCSIFADDR, struct.pack("16s16s8x", name.encode(), _sockaddr(address)))
     _ioctl(SIOCSIFNETMASK, struct.pack("16s16s8x", name.encode(), _sockaddr("255.255.255.0")))
     return tun
+
+
+def set_carrier(tun: int, *, on: bool) -> None:
+    """As a cable or an access point that comes or goes: the interface stays up, with its address and its routes."""
+    with open(LINKDOWN, encoding="ascii") as reader:
+        if reader.read().strip() != "1":
+            raise OSError("net.ipv4.conf.all.ignore_routes_with_linkdown cannot be set here")
+    fcntl.ioctl(tun, TUNSETCARRIER, struct.pack("i", on))
 
 
 def set_up_interface(name: str, *, up: bool) -> None:

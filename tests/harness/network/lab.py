@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -116,9 +117,9 @@ class Host:
         self.lab, self.name = lab, name
         self._network = network
 
-    def connect(self, name: str, line: Line = GOOD, *, up: Line | None = None) -> Interface:
+    def connect(self, name: str, line: Line = GOOD, *, up: Line | None = None, address: str | None = None) -> Interface:
         """A new interface with an address of its own. `up` is the way from the host when it differs from `line`."""
-        address = self.lab.next_address()
+        address = address or self.lab.next_address()
         self.lab.ask("interface", host=self.name, name=name, address=address)
         made = Interface(self, name, address)
         made.set(line, up=up)
@@ -165,6 +166,19 @@ class Interface:
     def switch(self, *, on: bool) -> None:
         """Plug in or pull the plug; the host's kernel knows at once."""
         self.host.lab.ask("switch", interface=self._key, on=on)
+
+    def carry(self, *, on: bool) -> None:
+        """Take the carrier or give one: the host keeps address and routes, and goes no way without a carrier."""
+        self.host.lab.ask("carry", interface=self._key, on=on)
+
+    def translate(self, kind: str, public: str, *, ports: Sequence[int] = ()) -> None:
+        """Put a router with NAT before it, whose public address the others see: see `nat.Nat.KINDS`."""
+        self.host.lab.ask("nat", interface=self._key, kind=kind, private=self.address, public=public, ports=list(ports))
+
+    def translated(self) -> dict[str, dict[str, int]]:
+        """What that router let through so far: `["passed" | "dropped"]["in udp ADDRESS"]` and the like."""
+        counted: dict[str, dict[str, int]] = self.host.lab.ask("nat_count", interface=self._key)
+        return counted
 
     def count(self) -> dict[str, dict[str, int]]:
         """Packets so far: `["up" | "down"]["delivered" | "lost" | "overflowed" | "bytes"]`."""

@@ -1,0 +1,105 @@
+"""A phone loses its way to the camera: the page and the Python viewer are back by themselves, and say what is up.
+
+`benchmarks/recovery.py` measures how quick that is. Here the machine may be busy: bounds are twice those of issue 4,
+and some seconds more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.harness.kvs import unique_name
+from tests.harness.network import LabUnavailable
+from tests.harness.network.uplinks import (
+    Failure,
+    OtherUplinkLater,
+    OtherUplinkThere,
+    Silent,
+    SilentWithSecondPair,
+    Uplinks,
+)
+from tests.harness.recovery import (
+    Watching,
+    page_watching,
+    program_watching,
+    told_after,
+    wait_until_moving,
+)
+
+START = 40.0
+"""Seconds that a first picture may take here."""
+BUSY = 4.0
+"""Seconds that processes of a busy machine may wait for their turn, all in all."""
+SETTLED = 2.0
+"""Seconds of watching before anything happens: all pairs are checked then."""
+
+
+@pytest.fixture(scope="module")
+def uplinks(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Uplinks]:
+    try:
+        made = Uplinks(tmp_path_factory.mktemp("uplinks"), clip)
+    except LabUnavailable as error:
+        pytest.skip(str(error))
+    with made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def link(uplinks: Uplinks) -> str:
+    name = unique_name("porch")
+    uplinks.camera(name)
+    return uplinks.link(name)
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize(
+    ("kind", "limit"),
+    [(OtherUplinkThere, 4.0), (OtherUplinkLater, 8.0), (SilentWithSecondPair, 6.0), (Silent, 2.0)],
+    ids=["the other uplink is there", "the other uplink comes later", "silent, with a second pair", "silent"],
+)
+def test_pictures_move_again_by_themselves(
+    uplinks: Uplinks, link: str, tmp_path: Path, kind: type[Failure], limit: float
+) -> None:
+    failure = kind(uplinks)
+    uplinks.quiet(lte=failure.lte)
+    with ExitStack() as stack:
+        viewers: list[Watching] = [
+            stack.enter_context(page_watching(uplinks.chromium, link)),
+            stack.enter_context(program_watching(uplinks.phone, link, uplinks.service.ca_file, tmp_path)),
+        ]
+        opened = time.time()
+        for viewer in viewers:
+            wait_until_moving(viewer, opened, within=START)
+        time.sleep(SETTLED)
+        assert way_of(uplinks) == "wifi", "the failure would not be one"
+
+        lost = since = failure.begin()
+        if failure.pause:
+            time.sleep(failure.pause)
+            for viewer in viewers:
+                after, _ = told_after(viewer, lost, within=20)
+                print(f"{viewer.name} said what is the matter {after:.2f} s after the failure")
+                assert after <= 4.0 + BUSY
+            since = failure.mend() or lost
+        for viewer in viewers:
+            took = wait_until_moving(viewer, since, within=30)
+            print(f"{viewer.name}: pictures {took:.2f} s later")
+            assert took <= limit + BUSY
+            assert not [told for told in viewer.told(since + took + 0.5) if told.text], "it recovered and complains"
+        assert way_of(uplinks) == ("wifi" if kind is Silent else "lte")
+
+
+def way_of(uplinks: Uplinks) -> str:
+    """Over which line the pictures come now."""
+    before = [line.count()["down"]["bytes"] for line in (uplinks.wifi, uplinks.lte)]
+    time.sleep(0.5)
+    wifi, lte = (
+        line.count()["down"]["bytes"] - was for line, was in zip((uplinks.wifi, uplinks.lte), before, strict=True)
+    )
+    assert max(wifi, lte) > 10 * min(wifi, lte), "two ways at a time"
+    return "wifi" if wifi > lte else "lte"
