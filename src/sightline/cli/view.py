@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import MediaError
+from ..errors import MediaError, SightlineError
 from .options import Commands, add_client_options, add_command, add_json_option, duration, target_from
 from .stopping import stop_on_signals
 
@@ -100,6 +100,9 @@ async def _view(args: argparse.Namespace) -> None:
                 if args.record is not None:
                     recorder = viewer.record(args.record, on_error=lambda error: _fail(trouble, error))
                 await _follow(args, viewer, report, recorder, trouble)
+    except SightlineError as error:
+        report.failed(error)
+        raise
     finally:
         report.clear()
         if control is not None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import msgspec
 
+from ..errors import SightlineError
+
 if TYPE_CHECKING:
     from ..media.recorder import Recording
     from ..viewer import Viewer, ViewerEvent, ViewerStatistics
@@ -91,6 +93,11 @@ class Report:
             "size": recording.size,
         }
         self._say(recording_line(recording), "recording", fields)
+
+    def failed(self, error: SightlineError) -> None:
+        """It cannot go on. People are told by the command itself, on standard error."""
+        if self._json:
+            self._say("", "failed", {"reason": getattr(error, "reason", error.id), "message": error.message})
 
     def clear(self) -> None:
         """Take the live line away."""

@@ -172,4 +172,6 @@ def test_an_unknown_channel_is_one_sentence_and_exit_code_1(run: Run, kvs: FakeK
     code, out, err = run("view", "nowhere", "--json")
     assert code == 1
     assert "no channel 'nowhere'" in err
-    assert [json.loads(line)["type"] for line in out.splitlines()] == ["state", "state"]
+    *states, end = [json.loads(line) for line in out.splitlines()]
+    assert [event["after"] for event in states] == ["opening", "failed"]
+    assert (end["type"], end["reason"]) == ("failed", "unknown-channel")
