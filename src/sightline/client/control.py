@@ -22,6 +22,8 @@ from .worker import Worker
 
 __all__ = ["Channel", "ControlPlane", "IceServer", "Session"]
 
+_OVER_UDP = "?transport=udp"
+
 T = TypeVar("T")
 
 DEFAULT_TTL: Final = 60
@@ -231,6 +233,8 @@ class ControlPlane:
             # AWS does not list its STUN server; all of its own clients have the name built in (KVS.md §1).
             stun = f"stun:stun.kinesisvideo.{api.region}.amazonaws.com:443"
             servers = (IceServer((stun,)), *servers)
+        else:
+            servers = (*_stun_of(servers), *servers)
         url = presign_websocket(
             endpoints["WSS"],
             credentials=api.credentials(),
@@ -369,3 +373,12 @@ def _channel(info: _ChannelInfo) -> Channel:
 
 def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _stun_of(servers: Sequence[IceServer]) -> list[IceServer]:
+    """STUN servers for a list that has none, as KVS's has: each TURN server over UDP is one (RFC 8656 §5)."""
+    urls = [url for server in servers for url in server.urls]
+    if any(url.startswith("stun:") for url in urls):
+        return []
+    relays = [url for url in urls if url.startswith("turn:") and url.endswith(_OVER_UDP)]
+    return [IceServer((f"stun:{url.removeprefix('turn:').removesuffix(_OVER_UDP)}",)) for url in relays]

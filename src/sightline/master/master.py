@@ -9,8 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, Self
 
-import msgspec
-
 from ..client.control import ControlPlane
 from ..client.signaling import Lost, Opened, Received, SignalingClient
 from ..client.socket import trusting
@@ -131,6 +129,8 @@ class Master:
         )
         self._control: ControlPlane | None = None
         self._signaling: SignalingClient[MasterSession] | None = None
+        self._engine: Engine | None = None
+        self._trusts = False
         self._registry: Registry | None = None
         self._presence: PresenceReporter | None = None
         self._ice_servers: Sequence[IceServer] = ()
@@ -218,8 +218,6 @@ class Master:
         Raises ConnectError if the first connection is refused for a reason that waiting does not cure.
         """
         assert self._source is not None
-        if self._control is not None and self._control.target.ca_files:
-            self._ice = await asyncio.to_thread(_trusting, self._ice or IceConfig(), self._control.target.ca_files)
         engine = self._engine_factory(self._source)
         error: ConnectError | None = None
         try:
@@ -334,9 +332,18 @@ class Master:
             )
 
     def _make_engine(self, source: OutgoingMedia) -> PeerEngine:
-        return Engine(source, ice=self._ice, timers=self._timers)
+        self._engine = Engine(source, ice=self._ice, timers=self._timers)
+        return self._engine
 
     async def _new_session(self) -> MasterSession:
+        session = await self._ask_for_session()
+        if self._engine is not None and session.ca_files and not self._trusts:
+            # TURN over TLS has the service's own certificate, too.
+            self._trusts = True
+            self._engine.trust(await asyncio.to_thread(trusting, session.ca_files))
+        return session
+
+    async def _ask_for_session(self) -> MasterSession:
         if self._session_provider is not None:
             return await self._session_provider()
         if self._control is None:
@@ -358,8 +365,3 @@ def _sdp(content: Mapping[str, object]) -> str:
     if not isinstance(sdp, str):
         raise MalformedMessage("The description has no sdp.")
     return sdp
-
-
-def _trusting(ice: IceConfig, ca_files: Sequence[Path]) -> IceConfig:
-    """TURN over TLS has the service's own certificate, too."""
-    return ice if ice.tls is not None else msgspec.structs.replace(ice, tls=trusting(ca_files))

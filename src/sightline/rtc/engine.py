@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Sequence
 
@@ -34,6 +35,11 @@ class Engine:
         )
         self._ice = ice or IceConfig()
         self._certificates = CertificatePair()
+
+    def trust(self, tls: ssl.SSLContext) -> None:
+        """For ``turns:`` servers of peers that are made from now on, unless the configuration says whom to trust."""
+        if self._ice.tls is None:
+            self._ice = msgspec.structs.replace(self._ice, tls=tls)
 
     def new_peer(self, *, ice_servers: Sequence[IceServer] = (), certificate: int = 0) -> EnginePeer:
         """See ``PeerEngine``."""

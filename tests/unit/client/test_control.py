@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from sightline.client.admin import Admin
-from sightline.client.control import ControlPlane, IceServer
+from sightline.client.control import ControlPlane, IceServer, _stun_of
 from sightline.client.refusals import (
     CertificateNotTrusted,
     ClockSkew,
@@ -105,6 +105,14 @@ async def test_a_viewer_gets_all_it_needs(kvs: FakeKvs, control: ControlPlane) -
         "/getSignalingChannelEndpoint",
         "/v1/get-ice-server-config",
     ]
+
+
+async def test_each_turn_server_over_udp_is_a_stun_server_too() -> None:
+    """KVS's list has TURN alone; without STUN a camera and a viewer at home would meet at the relay."""
+    turn = IceServer(("turn:h:1?transport=udp", "turn:h:1?transport=tcp", "turns:h:2?transport=tcp"), "1:x", "p")
+    other = IceServer(("turn:[2001:db8::1]:3?transport=udp",), "1:x", "p")
+    assert _stun_of((turn, other)) == [IceServer(("stun:h:1",)), IceServer(("stun:[2001:db8::1]:3",))]
+    assert _stun_of((IceServer(("stun:h:1",)), turn)) == []
 
 
 async def test_a_master_has_no_client_id(kvs: FakeKvs, control: ControlPlane) -> None:
