@@ -77,6 +77,14 @@ MASTER = """async ([channel, timers]) => {
 }"""
 
 
+SMALL = """
+  const open = MediaDevices.prototype.getUserMedia;
+  MediaDevices.prototype.getUserMedia = function (wanted) {
+    return open.call(this, wanted.video ? { video: { width: 320, height: 180, frameRate: 15 } } : wanted);
+  };
+"""
+"""A small camera: a browser encodes for each viewer, and the machine has other things to do."""
+
 RECORD = """() => {
   globalThis.seen = [];
   const record = (changes) => seen.push(...changes.map(({ target }) => target.dataset.viewer));
@@ -89,7 +97,9 @@ RECORD = """() => {
 @contextmanager
 def on_air(chromium: Chromium, service: Service, channel: str, **options: Any) -> Iterator[Page]:
     """A page that broadcasts."""
-    with chromium.page(f"{service.http}/broadcast/{channel}", **ALLOWED, **options) as page:
+    with chromium.page(**ALLOWED, **options) as page:
+        page.add_init_script(SMALL)
+        page.goto(f"{service.http}/broadcast/{channel}")
         page.get_by_test_id("start").click()
         expect(page.get_by_test_id("air")).to_have_text("On air")
         yield page
