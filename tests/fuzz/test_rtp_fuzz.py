@@ -19,6 +19,8 @@ from tests.unit.rtc.rtp.units import clear
 from tests.unit.rtc.rtp.wire import RTX, SOUND, VIDEO, encoded, sound_settings
 from tests.unit.rtc.rtp.wire import settings as video_settings
 
+pytestmark = pytest.mark.realtime
+
 MANY = settings(max_examples=150, deadline=None)
 
 BEGINNINGS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
@@ -12,6 +13,8 @@ from sightline.rtc.ice.config import IceConfig
 from sightline.rtc.peer import ConnectionState
 from sightline.rtc.viewer_peer import EncodedFrame, ViewerPeer
 from tests.unit.client.fake_signaling import eventually
+
+pytestmark = pytest.mark.realtime
 
 
 async def test_a_master_of_aiortc() -> None:

@@ -32,6 +32,8 @@ from tests.unit.client.fake_signaling import eventually
 from tests.unit.rtc.ice.peers import LOOPBACK, Server
 from tests.unit.rtc.ice.turn_server import turn_server
 
+pytestmark = pytest.mark.realtime
+
 
 class Wired(ViewerPeer):
     """Loses and delays what arrives, by a plan."""
