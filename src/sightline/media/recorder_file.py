@@ -48,18 +48,16 @@ def check_recording_path(path: Path) -> Path:
 
 
 class Parameters(msgspec.Struct, frozen=True):
-    """What the head of a file says of its pictures. A stream that changes them needs another file."""
+    """What a file's head must say of its pictures. A stream that changes it needs another file."""
 
     codec: str
-    size: tuple[int, int] | None
     sets: bytes
-    """H.264's SPS and PPS; in the file's head, players find them before the first picture."""
+    """H.264's SPS and PPS, which players read in the head alone. VP8 has all in its pictures, also another size."""
 
     @classmethod
     def of(cls, keyframe: ReceivedFrame) -> Parameters:
         """From a keyframe."""
-        sets = parameter_sets(keyframe.data) if keyframe.codec == "H264" else b""
-        return cls(keyframe.codec, picture_size(keyframe.codec, keyframe.data), sets)
+        return cls(keyframe.codec, parameter_sets(keyframe.data) if keyframe.codec == "H264" else b"")
 
 
 class RecordingFile:

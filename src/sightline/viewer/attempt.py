@@ -332,6 +332,8 @@ class Attempt:
                 self._say(machine.Failure(Reason.INTERNAL.value))
 
     async def _make_offer(self, session: SessionInfo) -> None:
+        if self.peer is not None:
+            return
         peer = self.peer = await self._make_peer(session)
         peer.on_change = self._follow_peer
         peer.on_candidate = self._found_candidate
@@ -388,6 +390,9 @@ class Attempt:
             self.log.warning("an offer of the camera was not answered: %s", error)
             return
         await self._link.send(MessageType.SDP_ANSWER, {"type": "answer", "sdp": answer})
+        if self._awaits_answer:  # both of us began at once, and the camera's offer wins
+            self._awaits_answer = False
+            self._say(machine.Answer())
 
     async def _add_candidate(self, content: Mapping[str, object]) -> None:
         if self.peer is not None:

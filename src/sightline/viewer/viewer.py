@@ -297,8 +297,10 @@ class Viewer:
         if len(self._inputs) > 1:
             return
         while self._inputs:
-            self._perform(self._machine.take(self._inputs[0], time.monotonic()))
-            self._inputs.popleft()
+            try:
+                self._perform(self._machine.take(self._inputs[0], time.monotonic()))
+            finally:
+                self._inputs.popleft()
         self._arrange()
 
     def _tick(self) -> None:

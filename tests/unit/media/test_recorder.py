@@ -101,6 +101,17 @@ async def test_another_size_goes_into_a_numbered_part(tmp_path: Path) -> None:
     assert [number for _, number in watch(tmp_path / "out-2.mp4")] == list(range(50, 85))
 
 
+async def test_another_size_of_vp8_stays_in_its_file(tmp_path: Path) -> None:
+    """A browser's camera begins small and grows with the path."""
+    recorder = await record(
+        tmp_path / "out.mkv",
+        list(pictures(35, codec="VP8")),
+        list(pictures(35, codec="VP8", first=50, size=(480, 270), at=1002)),
+    )
+    assert [file.name for file in recorder.state.files] == ["out.mkv"]
+    assert [number for _, number in watch(tmp_path / "out.mkv")] == [*range(35), *range(50, 85)]
+
+
 async def test_what_was_recorded_before_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "out.mp4").write_text("precious")
     recorder = await record(tmp_path / "out.mp4", list(pictures(35)))
