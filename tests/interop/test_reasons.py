@@ -242,12 +242,11 @@ def test_the_reason_comes_within_a_second_and_the_connection_ends_by_itself(serv
             read = b""
             while b"wrong-region" not in read.partition(b"\r\n\r\n")[2]:
                 read += connection.recv(65536)
-                times_up = time.monotonic() - started
+            times.append(time.monotonic() - started)
             while piece := connection.recv(65536):
                 read += piece
             assert time.monotonic() - started < 8, "it was open for long after its refusal"
             assert read.startswith(b"HTTP/1.1 101 ")
-            times.append(times_up)
     assert min(times) < SECOND
 
 
@@ -316,38 +315,60 @@ def test_a_camera_of_any_make_comes_and_goes(service: Service, kvs: Kvs) -> None
         assert plain.drained() == []
 
 
+HERE = {"present": True, "ours": True}
+
+
 @pytest.fixture
-def watched(service: Service, kvs: Kvs, camera: Callable[..., Command]) -> Iterator[tuple[KvsSocket, Command]]:
-    """A viewer with extras, and the camera that it has seen coming."""
+def watched(kvs: Kvs, camera: Callable[..., Command]) -> Iterator[tuple[KvsSocket, Callable[[], Command]]]:
+    """A viewer with extras, and a function that starts its camera and waits until the viewer has seen it coming."""
     name = f"watched-{time.monotonic_ns()}"
     arn = kvs.create(name)
     with kvs.viewer(arn, "v", parameters=WITH) as viewer:
         assert next_extra(viewer) == ("master", GONE)
-        command = camera(name)
-        assert next_extra(viewer, within=30) == ("master", {"present": True, "ours": True})
-        yield viewer, command
+
+        def start() -> Command:
+            command = camera(name)
+            assert next_extra(viewer, within=30) == ("master", HERE)
+            return command
+
+        yield viewer, start
 
 
-def test_a_camera_without_power_and_a_killed_one(watched: tuple[KvsSocket, Command]) -> None:
-    """Without power its connection stays as it was, since nobody closes it. A stopped process is just as silent."""
-    viewer, command = watched
-    os.kill(command.process.pid, signal.SIGSTOP)
-    try:
-        viewer.send("sightline/ask", encode({}))
-        asked = time.monotonic()
-        assert next_extra(viewer) == ("master", {"present": True, "ours": True}), "what the service knows, at once"
-        name, content = next_extra(viewer)
-        waited = time.monotonic() - asked
-        assert (name, content["reason"]) == ("notice", "camera-silent")
+def test_a_camera_that_is_killed_is_known_within_a_second(
+    watched: tuple[KvsSocket, Callable[[], Command]],
+) -> None:
+    viewer, start = watched
+    times: list[float] = []
+    while len(times) < 3 and (not times or times[-1] > SECOND):  # the machine may be busy with something else
+        command = start()
+        killed = time.monotonic()
+        command.kill()
         assert next_extra(viewer) == ("master", GONE)
-        assert 1.5 < waited < 4
-    finally:
-        os.kill(command.process.pid, signal.SIGCONT)
-    assert next_extra(viewer, within=30) == ("master", {"present": True, "ours": True}), "it has power again"
-    killed = time.monotonic()
-    command.kill()
-    assert next_extra(viewer) == ("master", GONE)
-    assert time.monotonic() - killed < SECOND
+        times.append(time.monotonic() - killed)
+    assert min(times) < SECOND
+
+
+def test_a_camera_without_power_is_silent_within_three_seconds(
+    watched: tuple[KvsSocket, Callable[[], Command]],
+) -> None:
+    """Its connection stays as it was, since nobody closes it. A stopped process is just as silent."""
+    viewer, start = watched
+    command = start()
+    times: list[float] = []
+    while len(times) < 3 and (not times or times[-1] > 3 * SECOND):
+        os.kill(command.process.pid, signal.SIGSTOP)
+        try:
+            asked = time.monotonic()
+            viewer.send("sightline/ask", encode({}))
+            assert next_extra(viewer) == ("master", HERE), "what the service knows, at once"
+            name, content = next_extra(viewer, within=10)
+            times.append(time.monotonic() - asked)
+            assert (name, content["reason"]) == ("notice", "camera-silent")
+            assert next_extra(viewer) == ("master", GONE)
+        finally:
+            os.kill(command.process.pid, signal.SIGCONT)
+        assert next_extra(viewer, within=30) == ("master", HERE), "it has power again"
+    assert 1.9 < min(times) < 3 * SECOND
 
 
 VP9_ONLY = """\
@@ -369,8 +390,9 @@ a=rtpmap:98 VP9/90000
 """.format(":".join(["AB"] * 32)).replace("\n", "\r\n")
 
 
-def test_offers_that_the_camera_cannot_answer(watched: tuple[KvsSocket, Command]) -> None:
-    viewer, _ = watched
+def test_offers_that_the_camera_cannot_answer(watched: tuple[KvsSocket, Callable[[], Command]]) -> None:
+    viewer, start = watched
+    start()
     for sdp, reason in (
         (VP9_ONLY, "no-common-codec"),
         (VP9_ONLY.replace("m=video 9", "m=video 0"), "bad-offer"),
