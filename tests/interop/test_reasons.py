@@ -289,6 +289,21 @@ def test_a_deleted_channel_and_a_revoked_link(service: Service, kvs: Kvs) -> Non
         assert viewer.wait_closed() == 4404
 
 
+def test_an_old_socket_is_asked_to_go_and_may_open_another_before(start_service: Callable[..., Service]) -> None:
+    service = start_service(environment={"SIGHTLINE_SOCKET_LIFETIME": "1"})
+    with Kvs(service) as kvs:
+        arn = kvs.create()
+        with kvs.viewer(arn, "v", parameters=WITH) as old, kvs.viewer(arn, "plain") as plain:
+            assert plain.wait_closed() == 4410
+            assert next_extra(old) == ("master", GONE)
+            assert old.receive() == {"messageType": "GO_AWAY"}
+            assert old.open
+            with kvs.viewer(arn, "v", parameters=WITH) as new:
+                assert next_extra(new) == ("master", GONE)
+                assert reason_of(old) == "client-id-in-use"
+                assert old.wait_closed() == 4409
+
+
 # --------------------------------------------------------------------------------------------------------- the camera
 
 
