@@ -109,6 +109,7 @@ export function fakePeerConnection(journal = []) {
       this.transceivers.push(transceiver);
       return transceiver;
     }
+    createDataChannel() {}
     getTransceivers() {
       return this.transceivers;
     }

@@ -1,5 +1,6 @@
 import { sessionFromService } from './session.js';
 import { Viewer } from './viewer.js';
+import { persistent, retryOnce } from './viewer_session.js';
 
 /** Node and workers have no elements, and load this module as part of the SDK all the same. */
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
@@ -16,12 +17,13 @@ const STYLE = `
 /**
  * A camera in any page: `<sightline-camera channel="porch" token="…"></sightline-camera>`.
  *
- * | attribute  |                                                                                               |
- * |------------|-----------------------------------------------------------------------------------------------|
- * | `channel`  | which camera                                                                                  |
- * | `token`    | a link's token (`sightline link`); not needed on pages of the service's own loopback listener |
- * | `service`  | origin of the service; the page's own when left out                                           |
- * | `muted`    | `false` plays sound, where the browser lets it                                                |
+ * | attribute    |                                                                                               |
+ * |--------------|-----------------------------------------------------------------------------------------------|
+ * | `channel`    | which camera                                                                                  |
+ * | `token`      | a link's token (`sightline link`); not needed on pages of the service's own loopback listener |
+ * | `service`    | origin of the service; the page's own when left out                                           |
+ * | `muted`      | `false` plays sound, where the browser lets it                                                |
+ * | `persistent` | for a display on a wall: never gives up                                                       |
  *
  * It watches while it is in a document. `element.viewer` is the `Viewer`; its `statechange`, `notice` and `failed` come
  * from the element too. Browsers let a page of another origin load modules and ask for sessions only where the service
@@ -76,6 +78,7 @@ export class SightlineCamera extends Base {
         service: this.getAttribute('service') ?? undefined,
       }),
       video: this.#video,
+      policy: this.hasAttribute('persistent') ? persistent() : retryOnce(),
     });
     this.viewer = viewer;
     viewer.on('statechange', (detail) => {
