@@ -28,7 +28,7 @@ class Fingerprint(msgspec.Struct, frozen=True):
         """From ``sha-256 AB:CD:…``; raises ValueError. Algorithms that are not believed are read all the same."""
         algorithm, _, value = text.strip().partition(" ")
         value = value.strip().upper()
-        if not re.fullmatch(r"[\w-]{1,32}", algorithm) or not _VALUE.fullmatch(value):
+        if not re.fullmatch(r"[\w-]{1,32}", algorithm, re.ASCII) or not _VALUE.fullmatch(value):
             raise ValueError(f"not a certificate's fingerprint: {text[:40]!r}")
         return cls(algorithm.lower(), value)
 

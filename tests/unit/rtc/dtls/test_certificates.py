@@ -47,7 +47,10 @@ def test_a_fingerprint_reads_as_it_is_written() -> None:
     assert Fingerprint.parse(f" SHA-256  {value.lower()}\r") == Fingerprint("sha-256", value)
 
 
-@pytest.mark.parametrize("text", ["", "sha-256", "sha-256 AB", "sha-256 XY" + ":AB" * 31, "sha-256 AB AB", "a b c"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "sha-256", "sha-256 AB", "sha-256 XY" + ":AB" * 31, "sha-256 AB AB", "a b c", "sha²-256 AB" + ":AB" * 31],
+)
 def test_what_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a certificate's fingerprint"):
         Fingerprint.parse(text)
