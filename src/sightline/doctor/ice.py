@@ -75,7 +75,7 @@ def _judge(visit: Visit) -> Verdict:
         return warn(
             "no server at all",
             meaning="Pictures come within one network only. Some clients (the C SDK) refuse an empty list.",
-            advice="Configure a TURN server: sightline serve --help",
+            advice="Leave a Sightline its own servers (--turn-port), or configure others.",
         )
     left = [left for entry in visit.ice if (left := _left(entry, visit.now)) is not None]
     ends = min(left, default=None)
@@ -285,8 +285,18 @@ class _Allocated(msgspec.Struct, frozen=True):
     server: TurnServer
     took: float
     relayed: tuple[str, int] | None = None
+    mapped: tuple[str, int] | None = None
+    """Our address as the server sees it."""
     problem: str = ""
     code: int = 0
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether it gives out a private address to somebody who came from the internet."""
+        if self.relayed is None or self.mapped is None:
+            return False
+        relayed, mapped = ipaddress.ip_address(self.relayed[0]), ipaddress.ip_address(self.mapped[0])
+        return relayed.is_private and mapped.is_global
 
 
 async def turn(visit: Visit) -> Verdict:
@@ -300,12 +310,21 @@ async def turn(visit: Visit) -> Verdict:
             "there is no relay",
             *unused,
             meaning="Without a TURN server no picture comes where no direct way exists: behind some NATs, firewalls.",
-            advice="On one network none is needed. Else configure one: sightline serve --help",
+            advice="On one network none is needed. Else leave a Sightline its own (--turn-port), or configure one.",
         )
     context = await asyncio.to_thread(trusting, visit)
     results = await asyncio.gather(*(_allocate(server, context) for server in servers))
     details = [*(_result(result) for result in results), *(f"{url}: of no use to Sightline" for url in unused)]
     good = [result for result in results if result.relayed is not None]
+    inside = [result for result in good if result.is_inside]
+    if inside:
+        return warn(
+            f"it relays as {_address(*(inside[0].relayed or ('', 0)))}, which only its own network reaches",
+            *details,
+            meaning="We came to it from outside, so the relay stands behind a NAT and gives out its address there: "
+            "nobody elsewhere can use it.",
+            advice="Tell it its public address: sightline serve --turn-external-ip ADDR (coturn: external-ip).",
+        )
     if len(good) == len(results):
         ways = ", ".join(dict.fromkeys(result.server.transport for result in results))
         fastest = min(result.took for result in results)
@@ -327,21 +346,13 @@ async def turn(visit: Visit) -> Verdict:
             meaning="Viewers whose network lets only the others through get no picture.",
             advice="See what each line says: a firewall, a port that nobody listens on, a certificate.",
         )
-    if refused == {508}:
-        return warn(
-            "none: the service refuses to relay",
-            *details,
-            meaning="It has no relay configured, and says so at once so that nobody waits. Where no direct way exists "
-            "there is no picture: behind some NATs and firewalls.",
-            advice="On one network none is needed. Else configure a TURN server: sightline serve --help",
-        )
     return fail(
         "no relay address allocates",
         *details,
         reason=TURN,
         meaning="There is no picture where no direct way exists: behind some NATs, firewalls.",
         advice="See what each line says. UDP blocked: offer turn:…?transport=tcp and turns: on port 443. Refused: look "
-        "at the TURN server's quota and log.",
+        "at the TURN server's limits (--turn-allocations, --turn-ports) and log.",
     )
 
 
@@ -353,7 +364,7 @@ async def _allocate(server: TurnServer, context: object) -> _Allocated:
     try:
         async with asyncio.timeout(_TURN_PATIENCE):
             allocation = await client.allocate()
-        return _Allocated(server, time.monotonic() - started, relayed=allocation.relayed)
+        return _Allocated(server, time.monotonic() - started, relayed=allocation.relayed, mapped=allocation.mapped)
     except TurnError as error:
         return _Allocated(server, time.monotonic() - started, problem=error.message, code=error.code)
     except TimeoutError:

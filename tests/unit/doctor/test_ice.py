@@ -15,6 +15,7 @@ from aioice import stun
 from sightline.doctor import ice
 from sightline.doctor.findings import Mark, Verdict
 from sightline.doctor.visit import IceEntry, Visit
+from sightline.rtc.ice.turn import Allocation, TurnClient
 from tests.unit.doctor.world import ARN, NOW, ScriptedVisit, target
 from tests.unit.rtc.ice.certificate import tls_contexts
 from tests.unit.rtc.ice.stun_server import stun_server
@@ -162,6 +163,17 @@ async def test_a_relay_with_another_secret() -> None:
     assert "another" not in repr(verdict)
 
 
+async def test_a_relay_behind_a_nat_that_gives_out_its_inner_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def allocate(self: TurnClient) -> Allocation:
+        return Allocation(relayed=("10.0.0.5", 50_000), mapped=("8.8.4.4", 1234))
+
+    monkeypatch.setattr(TurnClient, "allocate", allocate)
+    verdict = await ice.turn(visit(relay(3478)))
+    assert verdict.mark is Mark.WARNING
+    assert "10.0.0.5:50000" in verdict.measured
+    assert "--turn-external-ip" in verdict.advice
+
+
 async def test_a_dead_relay_and_one_that_answers(patience: Callable[[float], None]) -> None:
     with dead_port() as port:
         patience(0.05)
@@ -183,11 +195,11 @@ async def test_a_relay_with_a_certificate_that_is_not_trusted(tmp_path: Path) ->
     assert "certificate" in verdict.details[0].lower()
 
 
-async def test_a_service_that_has_no_relay_says_so() -> None:
+async def test_a_relay_that_has_no_room_and_none_at_all() -> None:
     async with turn_server() as server:
         server.errors[stun.Method.ALLOCATE] = 508
         verdict = await ice.turn(visit(relay(server.port)))
-    assert verdict.mark is Mark.WARNING
+    assert (verdict.mark, verdict.reason) == (Mark.FAILED, "turn")
     assert "508" in verdict.details[0]
     assert (await ice.turn(visit(IceEntry(("stun:127.0.0.1:1",))))).mark is Mark.WARNING
     await asyncio.sleep(0)
