@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
+import os
 import socket
 import ssl
 import sys
@@ -18,7 +20,11 @@ import pytest
 from aiohttp import web
 from aioice import stun
 
+from sightline.client.control import IceServer
 from sightline.config import Settings
+from sightline.relay.stun_format import Attribute, Kind, Message, Method, address_value, encode, parse, read_address
+from sightline.rtc.ice.config import IceConfig
+from sightline.rtc.ice.gatherer import Gatherer
 from sightline.rtc.ice.servers import TurnServer as TurnAddress
 from sightline.rtc.ice.turn import TurnClient
 from sightline.rtc.ice.turn_messages import TurnForbidden, TurnUnauthorized
@@ -199,6 +205,117 @@ class TestOurClient:
                 with pytest.raises(TurnUnauthorized):
                     await Client(lab, transport).__aenter__()
         assert lab.server.counters.rejected["expired-credentials"] == 1
+
+
+class HandProtocol:
+    """What a gatherer needs of aioice."""
+
+    local_candidate: object = None
+
+    def connection_made(self, transport: object) -> None:
+        pass
+
+    def datagram_received(self, data: bytes, address: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+async def test_tcp_and_tls_are_for_those_whose_udp_is_blocked(
+    blocked: bool, tls: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    """Three relays for each viewer would be work for nothing: two of them are never used."""
+    async with serving(tls) as lab:
+        credential = lab.address("udp")
+        port = free_port(socket.SOCK_DGRAM) if blocked else credential.port
+        urls = (
+            f"turn:127.0.0.1:{port}?transport=udp",
+            f"turn:127.0.0.1:{lab.server.tcp_port}?transport=tcp",
+            f"turns:127.0.0.1:{lab.server.tls_port}?transport=tcp",
+        )
+        servers = (IceServer(urls, credential.username, credential.password),)
+        told: list[object] = []
+        gatherer = Gatherer(
+            IceConfig(servers=servers, relay_only=True, tls=lab.tls),
+            make_protocol=HandProtocol,  # type: ignore[arg-type]
+            on_candidate=told.append,
+            on_relay=lambda protocol: None,
+            on_lost=lambda protocol: None,
+        )
+        try:
+            await gatherer.hosts()
+            gatherer.hosts_done()
+            # With UDP blocked its ten seconds of patience are not waited for: the others are there long before.
+            await eventually(lambda: lab.server.allocations == (2 if blocked else 1))
+            if not blocked:
+                await eventually(lambda: gatherer.done)
+                assert len([one for one in told if one is not None]) == lab.server.allocations == 1
+        finally:
+            await gatherer.aclose()
+
+
+async def test_an_ipv6_relay() -> None:
+    """Where the host has IPv6, for a client that asks for it (RFC 8656 §18.8)."""
+    try:
+        far = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        far.bind(("::1", 0))
+    except OSError:
+        pytest.skip("no IPv6 loopback on this machine")
+    with far:
+        far.setblocking(False)
+        loop = asyncio.get_running_loop()
+        async with serving(bind=(), turn_allow_peer=("::1",)) as lab:
+            client = SmallClient(lab)
+            with client.socket:
+                wanted = [
+                    (Attribute.REQUESTED_TRANSPORT, b"\x11\0\0\0"),
+                    (Attribute.REQUESTED_ADDRESS_FAMILY, b"\2\0\0\0"),
+                ]
+                challenge = await client.ask(Method.ALLOCATE, wanted)
+                client.learn(challenge)
+                made = await client.ask(Method.ALLOCATE, wanted)
+                assert made.kind == Kind.SUCCESS, made.attributes
+                relayed = read_address(made.attributes[Attribute.XOR_RELAYED_ADDRESS], made.transaction)
+                assert ":" in relayed[0]
+                to = far.getsockname()[:2]
+                await client.ask(Method.CREATE_PERMISSION, [], peer=to)
+                transaction = os.urandom(12)
+                data = [(Attribute.XOR_PEER_ADDRESS, address_value(to, transaction)), (Attribute.DATA, b"six")]
+                client.socket.send(encode(Kind.INDICATION, Method.SEND, transaction, data))
+                received, source = await asyncio.wait_for(loop.sock_recvfrom(far, 100), 5)
+                assert received == b"six"
+                assert source[1] == relayed[1]
+
+
+class SmallClient:
+    """A TURN client over UDP that asks for what ours never does."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.address = lab.address("udp")
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.socket.connect(("127.0.0.1", self.address.port))
+        self._signing: list[tuple[int, bytes]] = []
+        self._key: bytes | None = None
+
+    def learn(self, challenge: Message) -> None:
+        name, realm = self.address.username.encode(), challenge.attributes[Attribute.REALM]
+        self._signing = [
+            (Attribute.USERNAME, name),
+            (Attribute.REALM, realm),
+            (Attribute.NONCE, challenge.attributes[Attribute.NONCE]),
+        ]
+        self._key = hashlib.md5(name + b":" + realm + b":" + self.address.password.encode()).digest()
+
+    async def ask(
+        self, method: int, attributes: list[tuple[int, bytes]], *, peer: tuple[str, int] | None = None
+    ) -> Message:
+        transaction = os.urandom(12)
+        if peer is not None:
+            attributes = [*attributes, (Attribute.XOR_PEER_ADDRESS, address_value(peer, transaction))]
+        self.socket.send(encode(Kind.REQUEST, method, transaction, [*attributes, *self._signing], key=self._key))
+        answer = parse(await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.socket, 2000), 5))
+        assert answer.transaction == transaction
+        return answer
 
 
 async def test_denied_peers_are_told(peer: Peer) -> None:

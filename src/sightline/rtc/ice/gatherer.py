@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import random
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 _STUN_PATIENCE = 5.0
 """Seconds that a STUN server has for an answer, which nobody waits for: only the end of the gathering does."""
+
+_UDP_FIRST = 0.3
+"""Seconds that a TURN server has to give a relay over UDP before it is asked over TCP and TLS as well."""
 
 _MAX_ADDRESSES = 24
 
@@ -70,8 +74,10 @@ class Gatherer:
         if self._closed:
             return []
         stun_servers, turn_servers = parse_servers(self._config.servers)
+        over_udp = {(each.host, each.username): asyncio.Event() for each in turn_servers if each.transport == "udp"}
         for rank, turn_server in enumerate(turn_servers):
-            self._ask(self._add_relay(turn_server, rank))
+            answered = over_udp.get((turn_server.host, turn_server.username))
+            self._ask(self._add_relay_if_needed(turn_server, rank, answered))
         protocols = [] if self._config.relay_only else await self._open_all()
         if not self._config.relay_only and not self._closed:
             for stun_server in stun_servers:
@@ -169,6 +175,23 @@ class Gatherer:
         mapped = response.attributes.get("XOR-MAPPED-ADDRESS")
         if mapped is not None and mapped not in [(known.host, known.port) for known in self.candidates]:
             self._report(gathering.reflexive(mapped, protocol.local_candidate, server=address[0], rank=rank))
+
+    async def _add_relay_if_needed(self, server: TurnServer, rank: int, answered: asyncio.Event | None) -> None:
+        """TCP and TLS to a server that relays for us over UDP already add nothing but work, for each viewer."""
+        if answered is None:
+            await self._add_relay(server, rank)
+        elif server.transport == "udp":
+            try:
+                await self._add_relay(server, rank)
+            finally:
+                answered.set()
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_UDP_FIRST):
+                    await answered.wait()
+            over_udp = [relay.server for relay in self._relays.values() if relay.server.transport == "udp"]
+            if not any((each.host, each.username) == (server.host, server.username) for each in over_udp):
+                await self._add_relay(server, rank)
 
     async def _add_relay(self, server: TurnServer, rank: int) -> None:
         protocol = self._make_protocol()
