@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 import aiohttp
 
-from ..client.refusals import reason_of
+from ..client.refusals import SocketRefused, reason_of
 from ..errors import InvalidSdp, PeerError, SightlineError
 from ..observe.log import bind
 from ..reasons import Reason, reason_of_close
@@ -132,7 +132,7 @@ class Attempt:
         self._spawn(self._work_off(), "attempt")
         self._spawn(self._renew_ice_servers(), "ICE servers")
         self._spawn(self._feel_pulse(), "pulse")
-        self._open_link(self._request_session)
+        self._open_link()
 
     def send_offer(self, *, again: bool) -> None:
         """Send the offer with the candidates so far; those to come follow by themselves."""
@@ -144,7 +144,7 @@ class Attempt:
 
     def reopen(self) -> None:
         """Open another socket under the same id; the one in use is closed when the new one is open."""
-        self._open_link(self._recent_session)
+        self._open_link(self._recent_session())
 
     def ask(self) -> None:
         """Ask the service whether the camera lives."""
@@ -202,9 +202,22 @@ class Attempt:
 
     # ------------------------------------------------------------------------------------------------------ signaling
 
-    def _open_link(self, session: Callable[[], Awaitable[SessionInfo]]) -> None:
-        delay = max(0.0, self._opened_at + _HASTE - time.monotonic())
-        link = SignalingLink(self, http=self._http, session=session, delay=delay, timers=self._timers, log=self.log)
+    def _open_link(self, recent: SessionInfo | None = None) -> None:
+        """``recent``: use this session, and a new one only if it is refused."""
+
+        async def use_recent() -> SessionInfo:
+            assert recent is not None
+            return recent
+
+        link = SignalingLink(
+            self,
+            http=self._http,
+            session=self._request_session if recent is None else use_recent,
+            delay=max(0.0, self._opened_at + _HASTE - time.monotonic()),
+            timers=self._timers,
+            log=self.log,
+        )
+        link.is_recycled = recent is not None
         while len(self._opening) >= _MOST_REOPENINGS:
             self._drop(self._opening.pop(0))
         self._opening.append(link)
@@ -223,12 +236,21 @@ class Attempt:
         self._session, self._session_at = session, time.time()
         return session
 
-    async def _recent_session(self) -> SessionInfo:
+    def _recent_session(self) -> SessionInfo | None:
         """The last one, while its URL is valid: a reopening is a matter of two round trips then. By the wall clock,
         because a steady one does not count a laptop's sleep."""
-        if self._session is not None and 0 <= time.time() - self._session_at < self._timers.ice_servers:
-            return self._session
-        return await self._request_session()
+        age = time.time() - self._session_at
+        return self._session if 0 <= age < self._timers.ice_servers else None
+
+    def _open_anew(self, refused: SignalingLink) -> None:
+        """A session that was used again is not good any more, as after a restart of the service: ask for a new one."""
+        self.log.info("the last session is refused, a new one is asked for")
+        self._session, self._opened_at = None, float("-inf")
+        if self._link is refused:
+            self._link = None
+            self._drop(refused)
+        self._open_link()
+        self._opening[-1].by_request_of_service = refused.by_request_of_service
 
     def link_got_session(self, link: SignalingLink, session: SessionInfo) -> None:
         """See ``LinkListener``."""
@@ -251,13 +273,18 @@ class Attempt:
         if link in self._opening:
             self._opening.remove(link)
         self.log.info("no signaling: %s", error)
-        self._session = None  # whatever it was that was refused, it is not tried again
+        if link.is_recycled and isinstance(error, SocketRefused):
+            self._open_anew(link)
+            return
         if not link.by_request_of_service:
             self._say(machine.Failure(reason_of(error).value, error.message))
 
     def link_closed(self, link: SignalingLink) -> None:
         """See ``LinkListener``."""
         if link is not self._link:
+            return
+        if link.is_recycled and reason_of_close(link.close_code) is not None:
+            self._open_anew(link)
             return
         self.log.info("the signaling socket was closed (%s)", link.close_code or "connection lost")
         self._link = None
@@ -274,6 +301,10 @@ class Attempt:
         if link is not self._link:
             return
         kind = message.message_type
+        if link.is_recycled and kind == Extra.NOTICE:
+            self._open_anew(link)
+            return
+        link.is_recycled = False
         match kind:
             case MessageType.GO_AWAY:
                 self.reopen()

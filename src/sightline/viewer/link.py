@@ -80,6 +80,8 @@ class SignalingLink:
         """Numbers of the offers that went out here: answers come in this order."""
         self.notice: str | None = None
         """The reason that was told on it last."""
+        self.is_recycled = False
+        """It uses the session of another one, and has not been welcomed yet."""
         self.by_request_of_service = False
         """It is to take the place of one that still works: when it cannot be opened, nothing is lost yet."""
         self._listener = listener

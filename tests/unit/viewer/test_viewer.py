@@ -264,7 +264,7 @@ async def test_a_socket_that_cannot_be_had_again_costs_nothing_while_the_old_one
         no_haste(viewer)
         camera.status, camera.refusal = 403, {"__type": "UnrecognizedClientException"}
         await camera.say("GO_AWAY")
-        await eventually(lambda: camera.refused == 1)
+        await eventually(lambda: camera.refused == 2)  # with the session at hand, and with a new one
         await asyncio.sleep(0.05)
         assert viewer.state is ViewerState.WATCHING
         assert not camera.socket.closed
@@ -451,3 +451,30 @@ async def test_speaking(camera: Camera) -> None:
         said = len(peer.said)
         await asyncio.sleep(0.1)
         assert len(peer.said) == said
+
+
+@pytest.mark.parametrize("refusal", ["a notice", "a close code", "HTTP"])
+async def test_a_session_that_was_used_again_and_is_refused_is_no_failure(camera: Camera, refusal: str) -> None:
+    """The service was started anew, and knows nothing of the addresses that it gave."""
+    async with camera.viewer() as viewer:
+        await camera.connect(*pictures(2))
+        await watching(viewer)
+        no_haste(viewer)
+        if refusal == "HTTP":
+            camera.status, camera.refusal = 403, {"__type": "UnrecognizedClientException"}
+        await camera.socket.close()
+        if refusal == "HTTP":
+            await eventually(lambda: camera.refused > 0)
+            camera.status = 101
+        else:
+            await camera.open_sockets(2)
+            if refusal == "a notice":
+                await camera.say("sightline/notice", {"reason": "wrong-key", "message": "No key with that id."})
+            await camera.socket.close(code=4401)
+        await eventually(lambda: len(camera.client_ids) > 1)
+        await eventually(lambda: camera.open_before[-1] == 0 and not camera.socket.closed)
+        await camera.say("sightline/master", {"present": True, "ours": True})
+        await camera.say("sightline/notice", {"reason": "not-allowed"})  # now that counts
+        with pytest.raises(ViewerFailed) as failed:
+            await asyncio.wait_for(viewer.wait_closed(), 5)
+        assert failed.value.reason == "not-allowed"
