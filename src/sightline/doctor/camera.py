@@ -129,8 +129,8 @@ def _no_path(visit: Visit, measured: str) -> Verdict:
         reason=Reason.NO_PATH,
         meaning="Signaling works, and no UDP packet gets from one to the other: a firewall or NAT is in the way, on "
         "this side or on the camera's.",
-        advice="See that a TURN server is reached from both sides (run this on the camera's machine as well), or let UDP "
-        "through. For a camera in a container: sightline master --advertise-ip, --udp-ports.",
+        advice="See that a TURN server is reached from both sides (run this on the camera's machine as well), or let "
+        "UDP through. For a camera in a container: sightline master --advertise-ip, --udp-ports.",
     )
 
 
