@@ -378,6 +378,7 @@ class ViewerSession:
             case ViewerState.RECOVERING:
                 self._reopen()
             case _:
+                self._tell(Reason.NETWORK_CHANGED.value)
                 self._begin_anew()
 
     # ------------------------------------------------------------------------------------------------------- recovery

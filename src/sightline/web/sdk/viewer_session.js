@@ -464,7 +464,10 @@ export class ViewerSession {
     }
     if (this.state === 'watching') this.#recover('network-changed');
     else if (this.state === 'recovering') this.#reopen();
-    else this.#beginAnew();
+    else {
+      this.#tell('network-changed');
+      this.#beginAnew();
+    }
   }
 
   // --------------------------------------------------------------------------------------------------------- recovery
