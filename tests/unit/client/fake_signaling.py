@@ -36,6 +36,7 @@ class FakeSignaling:
     def __init__(self) -> None:
         self.status = 101
         self.refused = 0
+        self.refuse_once = False
         self.refusal: dict[str, Any] = {}
         self.refusal_headers: dict[str, str] = {}
         self.answer_pings = True
@@ -89,7 +90,10 @@ class FakeSignaling:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if self.status != 101:
             self.refused += 1
-            return web.json_response(self.refusal, status=self.status, headers=self.refusal_headers)
+            status = self.status
+            if self.refuse_once:
+                self.status = 101
+            return web.json_response(self.refusal, status=status, headers=self.refusal_headers)
         self.open_before.append(sum(not socket.closed for socket in self.sockets))
         socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
