@@ -134,6 +134,7 @@ test('the way to the first picture: what took how long, and what went on at the 
     { id: 'connected', from: 290, to: 360 },
     { id: 'firstFrame', from: 360, to: 400 },
   ]);
+  assert.deepEqual(waterfall(timings, false)[0], { id: 'session', from: 0, to: 30 }, 'an hour later, the page is no part of it');
 });
 
 test('figures as people read them', () => {

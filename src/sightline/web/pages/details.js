@@ -24,17 +24,19 @@ export function clearDetails() {
  * The way to the first picture: for people as bars, for benchmarks as JSON.
  *
  * @param {FirstFrame} timings
+ * @param {boolean} isFirst  whether the way began with the page itself
  */
-export function showFirstFrame(timings) {
-  elements.stages.replaceChildren(...waterfall(timings).map((stage) => row(stage, timings)));
+export function showFirstFrame(timings, isFirst) {
+  const stages = waterfall(timings, isFirst);
+  const all = Math.max(1, ...stages.map(({ to }) => to));
+  elements.stages.replaceChildren(...stages.map((stage) => row(stage, all)));
   elements.firstFrame.textContent = JSON.stringify(timings);
 }
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** @param {{id: string, from: number, to: number}} stage  @param {FirstFrame} timings */
-function row({ id, from, to }, { startedAt, firstFrame = 0 }) {
-  const all = startedAt + firstFrame || 1;
+/** @param {{id: string, from: number, to: number}} stage  @param {number} all  milliseconds from end to end */
+function row({ id, from, to }, all) {
   const item = document.createElement('li');
   const bar = document.createElementNS(SVG, 'svg');
   bar.setAttribute('viewBox', '0 0 100 1');

@@ -14,8 +14,12 @@ const viewer = new Viewer({ session: requestSession, clientId, video: elements.v
 const controls = showControls(viewer, channel);
 /** @type {import('../sdk/errors.js').Failure | null} what the session told last, and has not taken back */
 let notice = null;
+let attempts = 0;
 
-viewer.on('statechange', ({ state }) => showState(state));
+viewer.on('statechange', ({ state }) => {
+  if (state === 'opening') attempts += 1;
+  showState(state);
+});
 viewer.on('notice', (told) => {
   notice = told;
   showState(viewer.state);
@@ -29,7 +33,7 @@ viewer.on('stats', (stats) => {
 viewer.on('firstframe', (timings) => {
   const { videoWidth, videoHeight } = elements.video;
   elements.resolution.textContent = format.resolution(videoWidth, videoHeight);
-  showFirstFrame(timings);
+  showFirstFrame(timings, attempts === 1);
 });
 viewer.on('playblocked', showPaused);
 viewer.open();

@@ -174,7 +174,7 @@ export class Attempt extends Emitter {
     link.on('close', ({ code }) => {
       // The frame that names the reason comes before the close; the code is for when it got lost.
       const told = reasonOfClose(code)?.id;
-      if (told && reason === null && this.#isNewest(link)) this.#input({ type: 'notice', reason: told });
+      if (told && told !== reason && this.#isNewest(link)) this.#input({ type: 'notice', reason: told });
       this.#lost(link, { type: 'socket-closed' });
     });
     void link.open((signaling) => {

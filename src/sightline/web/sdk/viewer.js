@@ -261,7 +261,7 @@ export class Viewer extends Emitter {
     attempt.on('statusresponse', (status) => this.emit('statusresponse', status));
     attempt.on('goaway', () => this.emit('goaway', null));
     attempt.begin();
-    if (this.isTalking) void attempt.peer?.talk(this.#microphone.track);
+    if (this.isTalking) void attempt.peer?.talk(this.#microphone.track).catch(() => {}); // closed meanwhile
   }
 
   /** Seed 001.7. The microphone is kept for the next attempt, the last picture stands until there is a new one. */
