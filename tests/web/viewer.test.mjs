@@ -301,6 +301,28 @@ test('the new socket takes the old one’s place at the service too, which says 
   assert.deepEqual([s.viewer.state, s.notices, s.failures()], ['watching', [], []]);
 });
 
+test('a try that was given up comes through late and takes the place: it is taken back, nobody else is to blame', async () => {
+  const s = stage({ session: async () => OURS });
+  await s.upTo('watching');
+  await s.clock.pass(3_000); // silent: restarted, asked, and the socket is dead too
+  assert.ok(s.WebSocket.all.length > 2, 'nothing was given up');
+  s.socket.accept();
+  s.video.show();
+  s.socket.deliver('sightline/notice', { reason: 'client-id-in-use', message: 'Taken.' });
+  s.socket.drop(4409);
+  await settle();
+  s.socket.accept();
+  await s.play(2_000);
+  assert.deepEqual([s.viewer.state, s.failures(), s.socket.readyState], ['watching', [], 1]);
+});
+
+test('somebody else took the id: said, and not taken back', async () => {
+  const s = stage({ session: async () => OURS });
+  await s.upTo('offering');
+  s.socket.deliver('sightline/notice', { reason: 'client-id-in-use', message: 'Taken.' });
+  assert.deepEqual(s.failures(), ['client-id-in-use']);
+});
+
 test('GO_AWAY and the old socket is quicker gone: one new socket all the same', async () => {
   const s = stage();
   await s.upTo('watching');

@@ -8,6 +8,9 @@ import { StatsReader } from './stats.js';
 import { ICE_SERVERS_INTERVAL, STATS_INTERVAL } from './timers.js';
 import { ViewerPeer } from './viewer_peer.js';
 
+/** How long a try that was given up may still come through, in milliseconds: TCP repeats itself ever more slowly. */
+const LATE_TRY = 60_000;
+
 /**
  * How long the first picture took: `startedAt` in milliseconds since the page's navigation began, all others in
  * milliseconds since `startedAt`. Session and offer are made at the same time.
@@ -60,6 +63,8 @@ export class Attempt extends Emitter {
   /** @type {Link | null} the one that will take its place */
   #nextLink = null;
   #nextIsWanted = false;
+  /** When a try to open a socket was given up last: over a bad line the service may hear of it only afterwards. */
+  #gaveUpAt = -Infinity;
   /** @type {Pulse | null} */
   #pulse = null;
   /** @type {Map<string, unknown>} */
@@ -119,6 +124,7 @@ export class Attempt extends Emitter {
 
   /** @param {boolean} isWanted  by the session, which then waits for it; else it is the service's idea */
   #openNext(isWanted) {
+    if (this.#nextLink) this.#gaveUpAt = this.#platform.now();
     this.#nextLink?.close();
     const link = this.#makeLink();
     this.#nextLink = link;
@@ -174,13 +180,13 @@ export class Attempt extends Emitter {
     link.on('close', ({ code }) => {
       // The frame that names the reason comes before the close; the code is for when it got lost.
       const told = reasonOfClose(code)?.id;
-      if (told && told !== reason && this.#isNewest(link)) this.#input({ type: 'notice', reason: told });
+      if (told && told !== reason && this.#isNewest(link) && !this.#isOurs(told)) this.#input({ type: 'notice', reason: told });
       this.#lost(link, { type: 'socket-closed' });
     });
     void link.open((signaling) => {
       signaling.on('notice', (notice) => {
-        if (notice.reason === 'client-id-in-use' && !this.#isNewest(link)) return; // our own next socket took the place
         reason = notice.reason;
+        if (reason === 'client-id-in-use' && (!this.#isNewest(link) || this.#isOurs(reason))) return;
         this.#input({ type: 'notice', ...notice });
       });
       signaling.on('master', (master) => this.#input({ type: 'master', ...master }));
@@ -198,6 +204,11 @@ export class Attempt extends Emitter {
   /** Whatever the old socket says of itself, the new one is what counts. @param {Link} link */
   #isNewest(link) {
     return link === (this.#nextLink ?? this.#link);
+  }
+
+  /** Whether it may be this viewer's own earlier try that took its place: then it takes it back. @param {string} reason */
+  #isOurs(reason) {
+    return reason === 'client-id-in-use' && this.#platform.now() - this.#gaveUpAt < LATE_TRY;
   }
 
   /** @param {Link} link */
