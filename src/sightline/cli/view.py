@@ -62,6 +62,8 @@ def register(commands: Commands) -> None:
 def _run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if (args.channel is None) == (args.link is None):
         parser.error("give a CHANNEL or --link URL")
+    if args.channel is not None and args.channel.startswith(("https://", "http://")):
+        args.link, args.channel = args.channel, None  # what people paste is a link, whatever stands before it
     import uvloop
 
     from ..media.recorder_file import check_recording_path

@@ -156,6 +156,7 @@ async def test_on_a_terminal_one_line_lives(monkeypatch: pytest.MonkeyPatch) -> 
         (("porch", "--record", "/no/such/folder/out.mp4"), 1, "no folder"),
         (("porch", "--client-id", "a b"), 1, "client id"),
         (("--link", "https://h/porch"), 1, "no link"),
+        (("https://h/porch",), 1, "no link"),
         (("porch", "--seconds", "never"), 2, "duration"),
     ],
 )
@@ -166,6 +167,13 @@ def test_what_cannot_be_is_refused_before_anything_happens(
     assert outcome[0] == code
     assert said in outcome[2]
     assert kvs.requests == []
+
+
+def test_help_has_examples(run: Run) -> None:
+    code, out, _ = run("view", "--help")
+    assert code == 0
+    assert "--record porch.mp4" in out
+    assert "view" in run("--help")[1]
 
 
 def test_an_unknown_channel_is_one_sentence_and_exit_code_1(run: Run, kvs: FakeKvs) -> None:
