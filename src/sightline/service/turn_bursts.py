@@ -7,7 +7,7 @@ import errno
 import socket
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 __all__ = ["SEGMENTED", "DatagramRoute", "Route", "StreamRoute", "receive_in_bursts"]
 
@@ -52,13 +52,20 @@ class DatagramRoute:
         "_segment",
         "_segmentation",
         "_socket",
+        "_step",
         "_total",
         "dropped",
         "waiting",
     )
 
-    def __init__(self, sock: socket.socket, address: tuple[object, ...], control: Control) -> None:
-        """``control`` goes with everything that is sent: from which address of ours, for instance."""
+    def __init__(
+        self, sock: socket.socket, address: tuple[object, ...], control: Control, *, headers: bool = True
+    ) -> None:
+        """``control`` goes with everything that is sent: from which address of ours, for instance.
+
+        ``headers``: whether any datagram will have one.
+        """
+        self._step = 2 if headers else 1
         self._socket = sock
         self._address = address
         self._control = control
@@ -88,10 +95,25 @@ class DatagramRoute:
                 self._ended = True  # of equal ones, only the last may be shorter (udp(7))
         else:
             self._segment = size
-        self._buffers.append(header)
+        if self._step == 2:
+            self._buffers.append(header)
         self._buffers.append(data)
         self._total += size
         self.waiting += 1
+
+    def add_equal(self, header: bytes, pieces: Sequence[Data]) -> None:
+        """Datagrams of the same size with the same header: as `add` for each, but at once."""
+        count, size = len(pieces), len(header) + len(pieces[0])
+        if self.waiting or count > _MAX_SEGMENTS or count * size > _MAX_BYTES:
+            for piece in pieces:
+                self.add(header, piece)
+            return
+        if self._step == 2:
+            self._buffers = [header] * (2 * count)
+            self._buffers[1::2] = pieces
+        else:
+            self._buffers.extend(pieces)
+        self._segment, self._total, self.waiting = size, count * size, count
 
     def flush(self) -> None:
         """Send all of it."""
@@ -114,35 +136,46 @@ class DatagramRoute:
             self.dropped += count  # a full buffer, an unreachable peer, a socket that was closed meanwhile
 
     def _send_singly(self, buffers: Sequence[Data]) -> None:
-        for index in range(0, len(buffers), 2):
-            self._socket.sendmsg(buffers[index : index + 2], self._control, 0, self._address)
+        for index in range(0, len(buffers), self._step):
+            self._socket.sendmsg(buffers[index : index + self._step], self._control, 0, self._address)
 
 
 class StreamRoute:
     """To a client over TCP or TLS; ChannelData is padded there (RFC 8656 §12.5)."""
 
-    __slots__ = ("_pieces", "_transport", "dropped", "waiting")
+    __slots__ = ("_frames", "_transport", "_write", "dropped", "waiting")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._pieces: list[Data] = []
+        self._frames: list[bytes] = []
+        # Over TLS each frame is a record of its own: there are clients that take one frame from each (coturn's).
+        secure = transport.get_extra_info("sslcontext") is not None
+        self._write: Callable[[list[bytes]], None] = transport.writelines if secure else self._join
         self.waiting = 0
         self.dropped = 0
 
     def add(self, header: bytes, data: Data) -> None:
         """As `DatagramRoute.add`."""
-        self._pieces += (header, data, _PADDING[-(len(header) + len(data)) % 4])
+        self._frames.append(b"".join((header, data, _PADDING[-(len(header) + len(data)) % 4])))
         self.waiting += 1
+
+    def add_equal(self, header: bytes, pieces: Sequence[Data]) -> None:
+        """As `DatagramRoute.add_equal`."""
+        for piece in pieces:
+            self.add(header, piece)
 
     def flush(self) -> None:
         """Write it, unless the client does not read."""
-        pieces, count = self._pieces, self.waiting
-        self._pieces, self.waiting = [], 0
+        frames, count = self._frames, self.waiting
+        self._frames, self.waiting = [], 0
         transport = self._transport
         if transport.is_closing() or transport.get_write_buffer_size() > _BACKLOG:
             self.dropped += count
         else:
-            transport.write(b"".join(pieces))
+            self._write(frames)
+
+    def _join(self, frames: list[bytes]) -> None:
+        self._transport.write(b"".join(frames))
 
 
 Route = DatagramRoute | StreamRoute

@@ -65,11 +65,14 @@ class Relaying:
         route = cast("DatagramRoute | None", channel.handle)
         if route is None:
             relay = cast(Relay, allocation.handle)
-            route = channel.handle = DatagramRoute(relay.socket, channel.peer, [])
+            route = channel.handle = DatagramRoute(relay.socket, channel.peer, [], headers=False)
         if not route.waiting:
             self._dirty.append(route)
-        for piece in pieces:
-            route.add(b"", piece)
+        if size == len(pieces) * len(pieces[0]) and len(set(map(len, pieces))) == 1:
+            route.add_equal(b"", pieces)
+        else:
+            for piece in pieces:
+                route.add(b"", piece)
 
     def to_client(self, allocation: Allocation, peer: tuple[str, int], pieces: Pieces, size: int, now: float) -> None:
         """Data of a peer, ``size`` bytes together."""
@@ -83,6 +86,9 @@ class Relaying:
             self._dirty.append(route)
         if isinstance(channel, Channel):
             length, header = -1, b""
+            if size == len(pieces) * len(pieces[0]) and len(set(map(len, pieces))) == 1:
+                route.add_equal(channel.header(len(pieces[0])), pieces)
+                return
             for piece in pieces:
                 if len(piece) != length:
                     length = len(piece)
@@ -156,6 +162,9 @@ class Relay:
         assert allocation is not None
         now = relaying.steady()
         receive, space = sock.recvmsg_into, relaying.control_space
+        pieces: list[memoryview] = []
+        peer: object = None
+        total = 0
         for slot in relaying.slots:
             try:
                 size, control, _, source = receive((slot,), space)
@@ -163,12 +172,21 @@ class Relay:
                 break
             except OSError:
                 continue  # an ICMP answer to something that was sent before
-            pieces = [slot[:size]]
-            if control:
-                segment = int.from_bytes(control[0][2][:4], sys.byteorder) if control[0][:2] == SEGMENTED else 0
-                if 0 < segment < size:
-                    pieces = [slot[at : min(at + segment, size)] for at in range(0, size, segment)]
-            relaying.to_client(allocation, source[:2], pieces, size, now)
+            if source != peer:
+                if pieces:
+                    relaying.to_client(allocation, cast("tuple[str, int]", peer)[:2], pieces, total, now)
+                    pieces, total = [], 0
+                peer = source
+            total += size
+            segment = 0
+            if control and control[0][:2] == SEGMENTED:
+                segment = int.from_bytes(control[0][2][:4], sys.byteorder)
+            if 0 < segment < size:
+                pieces += [slot[at : min(at + segment, size)] for at in range(0, size, segment)]
+            else:
+                pieces.append(slot[:size])
+        if pieces:
+            relaying.to_client(allocation, cast("tuple[str, int]", peer)[:2], pieces, total, now)
         relaying.flush()
 
 

@@ -38,6 +38,18 @@ class UdpBinding(msgspec.Struct, frozen=True):
         return self.wanted_port in (0, self.port)
 
 
+class _Run:
+    """What one client sent on one channel, of all that was read at once."""
+
+    __slots__ = ("allocation", "number", "pieces", "size")
+
+    def __init__(self, allocation: Allocation, number: int) -> None:
+        self.allocation = allocation
+        self.number = number
+        self.pieces: list[memoryview] = []
+        self.size = 0
+
+
 class UdpListener:
     """Reads datagrams of clients. ``number`` tells it from other listeners of the same service.
 
@@ -87,6 +99,8 @@ class UdpListener:
         relaying = self._relaying
         receive, space, find = sock.recvmsg_into, relaying.control_space, relaying.server.allocation
         now = relaying.steady()
+        unpack, ignored = CHANNEL_HEADER.unpack_from, 0
+        runs: dict[object, _Run] = {}
         for slot in relaying.slots:
             try:
                 size, control, _, source = receive((slot,), space)
@@ -94,49 +108,37 @@ class UdpListener:
                 break
             except OSError:
                 continue  # an ICMP answer to something that was sent before
-            segment, local = size, b""
+            segment, local = size or 1, b""
             for level, kind, value in control:
                 if (level, kind) == SEGMENTED:
                     segment = int.from_bytes(value[:4], sys.byteorder) or size
                 else:
                     local = value
             key = (place, source, local)
-            if size < 4:
-                relaying.server.counters.ignored += 1
-            elif 0x40 <= slot[0] < 0x80:
-                allocation = find(key)
-                if allocation is None:
-                    relaying.server.counters.rejected["no-allocation"] += 1
+            for at in range(0, size, segment):  # as a rule there is one
+                end = min(at + segment, size)
+                if end - at < 4:
+                    ignored += 1
+                elif 0x40 <= slot[at] < 0x80:
+                    number, length = unpack(slot, at)
+                    if at + 4 + length > end:
+                        ignored += 1
+                        continue
+                    run = runs.get((key, number))
+                    if run is None:
+                        allocation = find(key)
+                        if allocation is None:
+                            relaying.server.counters.rejected["no-allocation"] += 1
+                            continue
+                        run = runs[key, number] = _Run(allocation, number)
+                    run.pieces.append(slot[at + 4 : at + 4 + length])
+                    run.size += length
                 else:
-                    self._channel_data(allocation, slot, size, segment, now)
-            else:
-                for at in range(0, size, segment):
-                    self._message(sock, bytes(slot[at : min(at + segment, size)]), key, control, now)
+                    self._message(sock, bytes(slot[at:end]), key, control, now)
+        relaying.server.counters.ignored += ignored
+        for run in runs.values():
+            relaying.from_client(run.allocation, run.number, run.pieces, run.size, now)
         relaying.flush()
-
-    def _channel_data(self, allocation: Allocation, slot: memoryview, size: int, segment: int, now: float) -> None:
-        """One datagram with ChannelData, or several of the same length."""
-        relaying, unpack = self._relaying, CHANNEL_HEADER.unpack_from
-        pieces: list[memoryview] = []
-        current = total = 0
-        for at in range(0, size, segment):
-            end = min(at + segment, size)
-            if end - at < 4:
-                relaying.server.counters.ignored += 1
-                continue
-            number, length = unpack(slot, at)
-            if at + 4 + length > end:
-                relaying.server.counters.ignored += 1
-                continue
-            if number != current:
-                if pieces:
-                    relaying.from_client(allocation, current, pieces, total, now)
-                    pieces, total = [], 0
-                current = number
-            pieces.append(slot[at + 4 : at + 4 + length])
-            total += length
-        if pieces:
-            relaying.from_client(allocation, current, pieces, total, now)
 
     def _message(
         self,
