@@ -73,7 +73,9 @@ class TurnServer:
             longest=timers.turn_allocation,
         )
         self._relaying = self._ports.relaying = Relaying(self._server, steady=steady)
-        self.connections = TurnConnections(self._relaying, wall=wall, stranger=timers.turn_stranger)
+        self.connections = TurnConnections(
+            self._relaying, wall=wall, stranger=timers.turn_stranger, most=_descriptors() // 4
+        )
         self._udp = UdpListener(self._relaying, number=0, wall=wall)
         self._extra = UdpListener(self._relaying, number=1, wall=wall)
         self._servers: list[asyncio.Server] = []

@@ -17,17 +17,15 @@ __all__ = ["FirstByte", "TurnConnections"]
 
 _TCP_NOTSENT_LOWAT, _UNSENT = 25, 65_536
 """Linux (tcp(7)): bytes that the kernel may hold unsent; its own buffers would grow to seconds of pictures."""
-_MOST = 20_000
-"""Connections at once: what descriptors there are limits them as a rule."""
-
 _numbers = itertools.count()
 
 
 class TurnConnections:
     """Protocols for the connections of TURN clients, and their end."""
 
-    def __init__(self, relaying: Relaying, *, wall: Callable[[], float], stranger: float) -> None:
-        """``stranger``: seconds that a connection without an allocation is kept."""
+    def __init__(self, relaying: Relaying, *, wall: Callable[[], float], stranger: float, most: int) -> None:
+        """``stranger``: seconds that a connection without an allocation is kept; ``most``: connections at once."""
+        self._most = most
         self.relaying = relaying
         self.wall = wall
         self.stranger = stranger
@@ -43,7 +41,7 @@ class TurnConnections:
 
     def opened(self, connection: asyncio.Protocol, transport: asyncio.Transport) -> None:
         """It counts from now on."""
-        if len(self._open) >= _MOST:
+        if len(self._open) >= self._most:
             transport.abort()
         self._open.add(connection)
 
