@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from .certificates import Certificate
@@ -15,6 +16,9 @@ from .srtp import SrtpSession
 __all__ = ["SecureTransport"]
 
 log = logging.getLogger(__name__)
+
+_MAX_EARLY = 256
+"""Media packets that are kept until there are keys: 300 KB. On another path they overtake the end of the handshake."""
 
 _MAX_WAITING = 32
 """DTLS datagrams that wait for the first path: a flight has two or three."""
@@ -47,6 +51,7 @@ class SecureTransport:
         self._dtls: DtlsSession | None = None
         self._state = DtlsState.NEW
         self._waiting: list[bytes] = []
+        self._early: deque[bytes] = deque(maxlen=_MAX_EARLY)
 
     @property
     def state(self) -> DtlsState:
@@ -95,10 +100,11 @@ class SecureTransport:
             packet = dtls.srtp.unprotect_rtcp(datagram)
             if isinstance(packet, bytes):
                 self._on_rtcp(packet)
-        elif kind is DatagramKind.RTP and dtls.srtp is not None and self._on_rtp is not None:
-            packet = dtls.srtp.unprotect(datagram)
-            if isinstance(packet, bytes):
-                self._on_rtp(packet)
+        elif kind is DatagramKind.RTP and self._on_rtp is not None:
+            if dtls.srtp is not None:
+                self._take_media(datagram, dtls.srtp, self._on_rtp)
+            elif not dtls.state.is_final:
+                self._early.append(datagram)
 
     def send_data(self, data: bytes) -> None:
         """Send a message of the association; it is lost when there is none."""
@@ -121,6 +127,7 @@ class SecureTransport:
         """Say goodbye (close_notify) and forget the keys. Idempotent."""
         if self._dtls is not None:
             self._dtls.close()
+            self._early.clear()
             self._state = self._dtls.state
             self._send(self._dtls.take_outgoing())
 
@@ -131,8 +138,16 @@ class SecureTransport:
             if dtls.failure:
                 log.info("DTLS failed: %s", dtls.failure)
             self._on_change()
+            while self._early and dtls.srtp is not None and self._on_rtp is not None:
+                self._take_media(self._early.popleft(), dtls.srtp, self._on_rtp)
         for data in dtls.take_data():
             self._on_data(data)
+
+    @staticmethod
+    def _take_media(datagram: bytes, srtp: SrtpSession, take: Callable[[bytes], None]) -> None:
+        packet = srtp.unprotect(datagram)
+        if isinstance(packet, bytes):
+            take(packet)
 
     def _send(self, datagrams: list[bytes]) -> None:
         if self._ice.targets():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -12,9 +13,11 @@ from sightline.rtc.certificates import Certificate
 from sightline.rtc.ice.config import IceConfig
 from sightline.rtc.peer import ConnectionState
 from sightline.rtc.viewer_peer import EncodedFrame, ViewerPeer
-from tests.unit.client.fake_signaling import eventually
+from tests.unit.client import fake_signaling
 
 pytestmark = pytest.mark.realtime
+
+eventually = partial(fake_signaling.eventually, within=20)
 
 
 async def test_a_master_of_aiortc() -> None:

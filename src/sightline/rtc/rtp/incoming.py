@@ -152,6 +152,10 @@ class IncomingStream:
         self._forget_source()
         self._reception = None
 
+    def excuse(self, seconds: float) -> None:
+        """So long we were not there to receive: what is missing then has that much longer to come."""
+        self._missing.excuse(seconds)
+
     # -- what comes
 
     def receive(self, packet: RtpPacket, octets: int, now: float) -> None:

@@ -33,6 +33,9 @@ _REPORT = 1.0
 
 _FIRST_REPORT = 0.2
 
+_STALL = 0.03
+"""Seconds that ``tick`` may come late. More is a program that was busy: what came meanwhile waits in its sockets."""
+
 _GOODBYE = 0.5
 """Seconds after the last goodbye in which nothing more may come, so that it counts."""
 
@@ -82,6 +85,7 @@ class Inlet:
         self._mid_extension: int | None = None
         self._report_at = now + _FIRST_REPORT
         self._goodbye_at: float | None = None
+        self._due = self._report_at
 
     @property
     def streams(self) -> Sequence[IncomingStream]:
@@ -114,9 +118,11 @@ class Inlet:
         if stream is None:
             self.strangers += 1
             return
+        self._excuse(now)
         stream.rtt = self.rtt
         stream.receive(packet, len(datagram), now)
         self._work(stream, now)
+        self._due = self._next_time()
 
     def receive_rtcp(self, datagram: bytes, now: float) -> list[Report]:
         """A decrypted RTCP packet of the sender's; its reports. Raises MalformedRtcp."""
@@ -131,6 +137,7 @@ class Inlet:
                         if stream.source in report.ssrcs:
                             stream.receive_goodbye()
                     self._goodbye_at = now + _GOODBYE
+                    self._due = min(self._due, self._goodbye_at)
         return reports
 
     def path_changed(self) -> None:
@@ -145,9 +152,11 @@ class Inlet:
             if stream.settings.kind == "video":
                 stream.request_keyframe()
                 self._work(stream, now)
+        self._due = self._next_time()
 
     def tick(self, now: float) -> None:
         """Do what is due."""
+        self._excuse(now)
         for stream in self._streams.values():
             stream.rtt = self.rtt
             due = stream.next_time()
@@ -160,9 +169,20 @@ class Inlet:
         if now >= self._report_at:
             self._report_at = now + _REPORT
             self._report(now)
+        self._due = self._next_time()
 
     def next_time(self) -> float:
         """When ``tick`` has something to do."""
+        return self._due
+
+    def _excuse(self, now: float) -> None:
+        """A time in which nobody was here to receive does not count against what is missing."""
+        late = now - self._due
+        if late > _STALL:
+            for stream in self._streams.values():
+                stream.excuse(late)
+
+    def _next_time(self) -> float:
         times = [self._report_at]
         for stream in self._streams.values():
             due = stream.next_time()

@@ -35,10 +35,15 @@ _SPACING = 0.005
 _DECAY = 0.98
 
 
+_MOST_EXCUSE = 0.5
+"""Seconds that a packet is waited for beyond its time, because nobody was there to receive it."""
+
+
 class _Gap(msgspec.Struct):
     noticed: float
     asked: float = 0.0
     tries: int = 0
+    excused: float = 0.0
 
 
 class MissingPackets:
@@ -104,6 +109,13 @@ class MissingPackets:
         for number in numbers:
             self._gaps.setdefault(number, _Gap(now))
         self._gaps = dict(sorted(self._gaps.items()))
+
+    def excuse(self, seconds: float) -> None:
+        """Everything has that much longer to come, within bounds: a program may always be busy."""
+        for gap in self._gaps.values():
+            more = min(seconds, _MOST_EXCUSE - gap.excused)
+            gap.noticed += more
+            gap.excused += more
 
     def forget(self, below: int) -> None:
         """Those with smaller numbers are not wanted any more."""

@@ -100,6 +100,45 @@ def test_a_picture_that_cannot_be_repaired_costs_only_those_up_to_the_next_keyfr
     assert stats.frames + stats.dropped == 70
 
 
+def test_a_program_that_was_busy_gives_nothing_up_that_waits_in_its_sockets() -> None:
+    watching = Watching()
+    watching.play(10)
+    lost = watching.video.next_sequence
+    repaired: list[bytes] = []
+
+    def fate(datagram: bytes) -> float | None:
+        if datagram[1] & 127 == 103:
+            repaired.append(datagram)
+            return None
+        return None if int.from_bytes(datagram[2:4], "big") == lost and datagram[1] & 127 == 102 else 0.01
+
+    watching.there = fate
+    watching.play(2)
+    assert repaired, "the answer has come to the socket"
+    watching.loop.now += 0.8
+    watching.there = steady()
+    watching.inlet.tick(watching.loop.now)
+    watching.deliver(repaired[0])
+    watching.play(5)
+    assert watching.numbers == list(range(17))
+    assert watching.stats.given_up == 0
+
+
+def test_a_program_that_is_always_busy_gives_up_in_the_end() -> None:
+    watching = Watching()
+    watching.play(10)
+    watching.there = lambda datagram: None
+    watching.play(1)
+    watching.there = steady()
+    watching.back = lambda datagram: None
+    watching.play(1)
+    begun = watching.loop.now
+    while not watching.stats.given_up:
+        watching.loop.now = watching.inlet.next_time() + 0.1
+        watching.inlet.tick(watching.loop.now)
+        assert watching.loop.now < begun + 2
+
+
 def test_requests_for_keyframes_are_joined() -> None:
     watching = Watching(makes_keyframes=False)
     watching.play(5)
