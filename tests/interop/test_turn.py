@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -73,6 +74,19 @@ def tool(name: str) -> str:
     found = shutil.which(name)
     assert found is not None, f"no {name} on PATH: apt-get install coturn"
     return found
+
+
+def relayed_pair(service: Service, channel: str) -> tuple[str, str]:
+    """Watch a channel through relays alone until its pictures come: the kinds of both ends of the path."""
+    with service.spawn("view", channel, "--relay", "--json", "--stats", "--no-audio") as viewer:
+
+        def playing() -> str | None:
+            lines = [json.loads(line) for line in viewer.output.splitlines() if line.endswith("}")]
+            figures = [line for line in lines if line["type"] == "statistics"]
+            return figures[-1]["candidatePair"] if figures and figures[-1]["frameRate"] > 20 else None
+
+        ours, _, theirs = eventually(playing, f"pictures of {channel}", within=40, every=0.2).partition(" -> ")
+    return ours.rpartition(" ")[0], theirs.partition(" ")[0]
 
 
 @pytest.mark.parametrize("way", [*TRANSPORTS, "the port of HTTPS"])
@@ -153,6 +167,11 @@ def test_relay_to_relay_in_memory(
     assert lines
     assert all(" typ relay " in f"{line} " for line in lines), "the master told another address"
     watching.ask("() => viewer.close()")
+
+
+def test_our_own_viewer_and_master(service: Service, relay_only_camera: tuple[str, Command]) -> None:
+    """`sightline view --relay` of `sightline master --relay-only`."""
+    assert relayed_pair(service, relay_only_camera[0]) == ("relay over udp", "relay")
 
 
 def test_all_relays_are_given_back(service: Service, viewer: Callable[..., PlainViewer]) -> None:

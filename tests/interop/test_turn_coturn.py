@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,8 @@ from sightline.service.turn_health import ExternalServers, check_url
 from sightline.timers import Timers
 from sightline.wire.turn_credentials import mint
 from tests.harness.polling import eventually
-from tests.harness.service import free_port
+from tests.harness.service import Service, free_port
+from tests.interop.test_turn import metric, relayed_pair
 from tests.unit.rtc.ice.certificate import tls_contexts
 from tests.unit.rtc.ice.peers import eventually as soon
 
@@ -115,6 +116,22 @@ async def test_our_client_relays_through_coturn(coturn: Coturn, transport: str) 
             assert data == sent
         finally:
             await client.aclose()
+
+
+def test_the_service_with_coturn_in_its_configuration(
+    coturn: Coturn, start_service: Callable[..., Service], clip: Path, tmp_path: Path
+) -> None:
+    """`[turn]`: clients are told of coturn alone, and camera and viewer meet there."""
+    settings = tmp_path / "sightline.toml"
+    urls = [coturn.url("udp"), coturn.url("tcp")]
+    settings.write_text(f"[turn]\nurls = {urls!r}\nsecret = {SECRET!r}\n", encoding="utf-8")
+    service = start_service(environment={"SIGHTLINE_CONFIG": str(settings)})
+    with service.spawn("master", "porch", "--create", "--relay-only", "--source", str(clip)) as master:
+        master.wait_for_output("waiting for viewers")
+        assert relayed_pair(service, "porch") == ("relay over udp", "relay")
+    assert metric(service, "sightline_turn_allocations_made_total", end="other") == 0
+    assert metric(service, "sightline_turn_external_up", url=urls[0]) == 1
+    assert SECRET not in service.command.output + master.output
 
 
 async def test_a_wrong_secret_is_told(coturn: Coturn) -> None:
