@@ -28,7 +28,7 @@ from ..wire.extras import Extra, master_state, read_notice
 from ..wire.messages import MessageType, ServerMessage, decode_payload
 from .link import SessionInfo, SignalingLink
 
-__all__ = ["Attempt", "CameraPeer", "PeerFactory", "SessionProvider"]
+__all__ = ["Attempt", "CameraPeer", "LateTries", "PeerFactory", "SessionProvider"]
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,9 @@ _HASTE: Final = 1.0
 
 _MOST_REOPENINGS: Final = 3
 """How many sockets are being opened at a time: a slow way needs longer than the machine waits for one."""
+
+_LATE: Final = 60.0
+"""Seconds within which a try that was given up may still come through: TCP repeats itself ever more slowly."""
 
 SessionProvider = Callable[[str], Awaitable[SessionInfo]]
 """Given the client id; raises ConnectError."""
@@ -78,6 +81,24 @@ PeerFactory = Callable[[SessionInfo], Awaitable[CameraPeer]]
 """Makes the connection for a session's ICE servers."""
 
 
+class LateTries:
+    """Of one viewer's attempts: tries to open a socket that were given up, and of which the service may hear yet.
+
+    One that comes through late has the same client id, and for a moment takes the place of the socket in use.
+    """
+
+    def __init__(self) -> None:
+        self._given_up_at = float("-inf")
+
+    def gave_up(self) -> None:
+        """On a socket that was not open."""
+        self._given_up_at = time.monotonic()
+
+    def explain(self, reason: str | None) -> bool:
+        """Whether it may be the viewer itself who took its place."""
+        return reason == Reason.CLIENT_ID_IN_USE and time.monotonic() - self._given_up_at < _LATE
+
+
 class Attempt:
     """From ``begin`` to ``aclose``. After that it tells nobody anything."""
 
@@ -91,9 +112,10 @@ class Attempt:
         make_peer: PeerFactory,
         take: Callable[[machine.Input], None],
         on_frame: Callable[[EncodedFrame], None],
+        late_tries: LateTries | None = None,
         timers: Timers = DEFAULT_TIMERS,
     ) -> None:
-        """``take``: the session's machine; ``on_frame``: whole encoded frames."""
+        """``take``: the session's machine; ``on_frame``: whole encoded frames; ``late_tries``: of all attempts."""
         self.client_id = client_id
         self.peer: CameraPeer | None = None
         self._http = http
@@ -101,6 +123,7 @@ class Attempt:
         self._make_peer = make_peer
         self._take = take
         self._on_frame = on_frame
+        self._late_tries = late_tries or LateTries()
         self._timers = timers
         self._trace_id = secrets.token_hex(8)
         self.log = bind(log, channel=channel, client_id=client_id, trace_id=self._trace_id)
@@ -186,6 +209,8 @@ class Attempt:
         while not self._work.empty():
             self._work.get_nowait().close()
         current, self._link = self._link, None
+        if self._opening:
+            self._late_tries.gave_up()
         closing = [link.aclose() for link in (*self._opening, *self._dropped)]
         if current is not None:
             closing.append(current.aclose(farewell=True))
@@ -219,6 +244,7 @@ class Attempt:
         )
         link.is_recycled = recent is not None
         while len(self._opening) >= _MOST_REOPENINGS:
+            self._late_tries.gave_up()
             self._drop(self._opening.pop(0))
         self._opening.append(link)
         link.start()
@@ -261,10 +287,13 @@ class Attempt:
     def link_opened(self, link: SignalingLink) -> None:
         """See ``LinkListener``."""
         before, self._link = self._link, link
-        others = [other for other in (before, *self._opening) if other is not None and other is not link]
+        others = [other for other in self._opening if other is not link]
         self._opening = []
         for other in others:
+            self._late_tries.gave_up()
             self._drop(other)
+        if before is not None:
+            self._drop(before)
         self._opened_at = time.monotonic()
         self._say(machine.SocketOpen())
 
@@ -292,7 +321,7 @@ class Attempt:
             return  # its successor is on its way, and that is why the service closed it
         # The frame that names the reason comes before the close; the code is for when it got lost.
         reason = reason_of_close(link.close_code)
-        if reason is not None and reason.value != link.notice:
+        if reason is not None and reason.value != link.notice and not self._late_tries.explain(reason.value):
             self._say(machine.Notice(reason.value))
         self._say(machine.SocketClosed())
 
@@ -333,9 +362,11 @@ class Attempt:
                 self._say(machine.Master(present=master.present, ours=master.ours))
             case Extra.NOTICE:
                 notice = read_notice(content)
+                link.notice = notice.reason
                 if notice.reason == Reason.CLIENT_ID_IN_USE and self._opening:
                     return  # it is our own next socket that took the place
-                link.notice = notice.reason
+                if self._late_tries.explain(notice.reason):
+                    return  # or an earlier one: the place is taken back when this one is closed
                 self._say(machine.Notice(notice.reason, notice.message))
 
     # ------------------------------------------------------------------------------------------- one after the other

@@ -35,7 +35,7 @@ from ..sessions.viewer.messages import ViewerState
 from ..timers import DEFAULT_TIMERS, Timers
 from ..wire.ids import check_client_id
 from ..wire.sigv4 import Credentials
-from .attempt import Attempt, CameraPeer, PeerFactory, SessionProvider
+from .attempt import Attempt, CameraPeer, LateTries, PeerFactory, SessionProvider
 from .events import Callback, Events, Message, NoticeGiven, StateChanged, ViewerEvent
 from .failure import ViewerFailed, sentence
 from .link import SessionInfo
@@ -127,6 +127,7 @@ class Viewer:
         self._ended = asyncio.Event()
         self._inputs: deque[machine.Input] = deque()
         self._attempt: Attempt | None = None
+        self._late_tries = LateTries()
         self._attempts = 0
         self._begun_at = 0.0
         self._first_picture: float | None = None
@@ -360,6 +361,7 @@ class Viewer:
             make_peer=self._make_peer,
             take=lambda message: self._take_of(attempt, message),
             on_frame=lambda frame: self._media.take(frame) if self._attempt is attempt else None,
+            late_tries=self._late_tries,
             timers=self._timers,
         )
         attempt.begin()

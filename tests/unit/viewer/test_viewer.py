@@ -453,6 +453,30 @@ async def test_speaking(camera: Camera) -> None:
         assert len(peer.said) == said
 
 
+async def test_a_try_that_comes_through_late_takes_the_place_only_for_a_moment(camera: Camera) -> None:
+    """Over a line that came back, the service hears of sockets that this viewer has given up long since."""
+    async with camera.viewer() as viewer:
+        await camera.connect(*pictures(2))
+        await watching(viewer)
+        assert viewer._attempt is not None
+        for told in (False, True):
+            viewer._late_tries.gave_up()
+            no_haste(viewer)
+            count = len(camera.sockets)
+            await camera.say("sightline/master", {"present": True, "ours": True})
+            if told:
+                await camera.say("sightline/notice", {"reason": "client-id-in-use"})
+            await camera.socket.close(code=4409)
+            await camera.open_sockets(count + 1)
+            assert viewer.state is ViewerState.WATCHING
+        viewer._late_tries._given_up_at -= 100
+        await camera.say("sightline/master", {"present": True, "ours": True})
+        await camera.say("sightline/notice", {"reason": "client-id-in-use"})
+        with pytest.raises(ViewerFailed) as failed:
+            await asyncio.wait_for(viewer.wait_closed(), 5)
+        assert failed.value.reason == "client-id-in-use"
+
+
 @pytest.mark.parametrize("refusal", ["a notice", "a close code", "HTTP"])
 async def test_a_session_that_was_used_again_and_is_refused_is_no_failure(camera: Camera, refusal: str) -> None:
     """The service was started anew, and knows nothing of the addresses that it gave."""
