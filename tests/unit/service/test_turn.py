@@ -354,9 +354,16 @@ async def test_connections_of_strangers_are_closed() -> None:
         async with asyncio.timeout(5):
             assert await reader.read(1) == b""
         writer.close()
-        async with Client(lab, "tcp") as client:
-            await asyncio.sleep(0.2)
-            assert client.lost == 0
+
+
+async def test_connections_with_a_relay_are_kept() -> None:
+    async with serving() as lab, Client(lab, "tcp") as client:
+        lab.server.connections.stranger = 0.02
+        for connection in list(lab.server.connections._open):
+            connection._look()  # type: ignore[attr-defined]
+        await asyncio.sleep(0.2)
+        assert client.lost == 0
+        assert lab.server.allocations == 1
 
 
 @pytest.mark.parametrize(
@@ -370,7 +377,7 @@ async def test_junk_over_tcp_is_cut_or_waits_for_its_end(junk: bytes) -> None:
             with contextlib.suppress(ConnectionError):
                 assert await reader.read(1) == b""
         writer.close()
-        async with Client(lab, "tcp"):
+        async with Client(lab):
             pass
 
 
