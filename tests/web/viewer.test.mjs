@@ -380,14 +380,30 @@ test('fresh ICE servers for the next gathering every 270 s, and nothing is resta
 });
 
 test('TURN credentials that have expired: ice-expired is the reason when there is no path', async () => {
+  for (const when of ['offering', 'connecting']) {
+    const s = stage();
+    await s.upTo(when);
+    s.peer.refuseCandidate(701);
+    s.peer.refuseCandidate(401);
+    if (when === 'offering') await s.answer();
+    await s.clock.pass(499);
+    assert.deepEqual(s.notices, []);
+    await s.clock.pass(1);
+    assert.deepEqual(s.notices, ['ice-expired']);
+    await s.clock.pass(15_000);
+    assert.deepEqual(s.failures(), ['ice-expired']);
+  }
+});
+
+test('a relay that is refused is nothing to speak of where a direct path is found', async () => {
   const s = stage();
-  await s.upTo('connecting');
-  s.peer.refuseCandidate(701);
-  assert.deepEqual(s.notices, []);
+  await s.upTo('offering');
   s.peer.refuseCandidate(401);
-  assert.deepEqual(s.notices, ['ice-expired']);
-  await s.clock.pass(15_000);
-  assert.deepEqual(s.failures(), ['ice-expired']);
+  await s.answer();
+  s.peer.become('connected');
+  s.video.show();
+  await s.play(2_000);
+  assert.deepEqual([s.viewer.state, s.notices], ['watching', []]);
 });
 
 test('the camera is not there: told at once, and offered to when it comes', async () => {

@@ -11,6 +11,9 @@ import { ViewerPeer } from './viewer_peer.js';
 /** How long a try that was given up may still come through, in milliseconds: TCP repeats itself ever more slowly. */
 const LATE_TRY = 60_000;
 
+/** How long a direct path may take before a relay that was refused is missed, in milliseconds. */
+const DIRECT_PATH = 500;
+
 /**
  * How long the first picture took: `startedAt` in milliseconds since the page's navigation began, all others in
  * milliseconds since `startedAt`. Session and offer are made at the same time.
@@ -69,6 +72,7 @@ export class Attempt extends Emitter {
   #pulse = null;
   /** @type {Map<string, unknown>} */
   #timers = new Map();
+  #isRelayRefused = false;
   /** Cancels requests for ICE servers. */
   #aborter = new AbortController();
   #correlationId = randomId();
@@ -114,6 +118,7 @@ export class Attempt extends Emitter {
 
   /** Another path for the same session. */
   restart() {
+    this.#isRelayRefused = false;
     this.#makeOffer((peer) => peer.restart());
   }
 
@@ -249,6 +254,7 @@ export class Attempt extends Emitter {
     try {
       await peer.acceptAnswer(description);
       this.#input({ type: 'answer' });
+      if (this.#isRelayRefused) this.#missRelay();
     } catch (error) {
       this.#fail(error, 'bad-answer');
     }
@@ -264,7 +270,8 @@ export class Attempt extends Emitter {
     peer.on('track', (track) => this.emit('track', track));
     peer.on('gatheringerror', ({ code }) => {
       // 401: the TURN server does not know these credentials any more. All else is a server that is not there.
-      if (code === 401) this.#input({ type: 'notice', reason: 'ice-expired' });
+      if (code === 401) this.#isRelayRefused = true;
+      if (code === 401 && !peer.awaitsAnswer) this.#missRelay();
     });
     peer.on('connectionstate', (state) => {
       if (state === 'connected') {
@@ -275,6 +282,13 @@ export class Attempt extends Emitter {
       if (state === 'connected' || state === 'disconnected' || state === 'failed') this.#input({ type: 'peer', state });
     });
     this.#pulse = this.#makePulse();
+  }
+
+  /** Nothing to speak of where a direct path is found, which takes a moment. */
+  #missRelay() {
+    this.#setTimer('relay', DIRECT_PATH, () => {
+      if (this.peer?.connectionState !== 'connected') this.#input({ type: 'notice', reason: 'ice-expired' });
+    });
   }
 
   /** @param {(peer: ViewerPeer) => Promise<void>} make */
