@@ -245,7 +245,7 @@ class TurnClient:
             channel.bound(time.monotonic())
         except TurnForbidden as error:
             channel.refused(forever=True, now=time.monotonic())
-            log.info("TURN server %s relays nothing to %s: %s", self.server.host, channel.peer[0], error)
+            log.debug("TURN server %s relays nothing to %s: %s", self.server.host, channel.peer[0], error)
         except TurnMismatch:
             self._lose("it has forgotten the allocation")
         except TurnError as error:
