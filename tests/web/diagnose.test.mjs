@@ -175,3 +175,14 @@ test('who does not watch tries, under an id of its own, and hears why it fails',
   s.visit.end();
   assert.equal(s.clock.pending, 0);
 });
+
+test('servers on the device itself, which Firefox does not ask, are nothing to complain of', async () => {
+  const iceServers = [{ urls: 'stun:127.0.0.1:3478' }, { urls: 'turn:127.0.0.1:3478', username: `${NOW + 300}:a`, credential: 'b' }];
+  const s = stage({ session: async () => ({ ...SESSION, iceServers }) });
+  await s.visit.link();
+  for (const check of ['stun', 'turn']) {
+    const asked = s.visit[check]();
+    await s.clock.pass(5_000);
+    assert.deepEqual(await asked, { mark: 'skipped', said: 'diagnose.here' });
+  }
+});

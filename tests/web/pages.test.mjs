@@ -15,6 +15,8 @@ const WEB = new URL('../../src/sightline/web/', import.meta.url);
 const read = (path) => readFileSync(new URL(path, WEB), 'utf8');
 const pages = readdirSync(new URL('pages/', WEB));
 const html = pages.filter((name) => name.endsWith('.html'));
+/** Pages with a table of texts, and a test, of their own. */
+const isElsewhere = (name) => /^(broadcast|call)/.test(name);
 const scripts = pages.filter((name) => name.endsWith('.js') && !name.endsWith('messages.js'));
 
 const STATES = ['idle', 'opening', 'offering', 'connecting', 'watching', 'recovering', 'waiting', 'stalled', 'absent', 'failed', 'closed'];
@@ -34,9 +36,9 @@ test('every message is there in English and Korean, with the same values filled 
 
 test('every message that the pages use exists, and none is left over', () => {
   const used = new Set();
-  const elsewhere = new Set(); // the broadcasting page has a table and a test of its own
+  const elsewhere = new Set();
   for (const name of [...html, ...scripts]) {
-    const into = name.startsWith('broadcast') ? elsewhere : used;
+    const into = isElsewhere(name) ? elsewhere : used;
     const mention = name.endsWith('.html') ? /data-(?:text|label)="([^"]+)"/g : /'([a-z-]+\.[a-z-]+)'/g;
     for (const [, id] of read(`pages/${name}`).matchAll(mention)) into.add(id);
   }
@@ -72,7 +74,7 @@ test('the banner speaks of reasons that there are', () => {
 });
 
 test('the English in the HTML is the English of the table', () => {
-  for (const name of html.filter((name) => !name.startsWith('broadcast'))) {
+  for (const name of html.filter((name) => !isElsewhere(name))) {
     for (const [, id, , words] of read(`pages/${name}`).matchAll(/data-text="([^"]+)"([^>]*)>([^<]*)</g)) {
       assert.equal(words, MESSAGES[id].en, `${name}: ${id}`);
     }

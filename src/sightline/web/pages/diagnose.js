@@ -205,6 +205,7 @@ export class Visit {
     if (urls.length === 0) return skipped('diagnose.stun-none');
     const found = await stunAnswers(this.#platform, urls, PATIENCE);
     if (found === 'reflexive') return fine('diagnose.stun-ok');
+    if (found === 'silent' && urls.every(isHere)) return skipped('diagnose.here');
     return found === 'direct' ? fine('diagnose.stun-direct') : failed('stun', 'diagnose.stun-no', { url: urls.join(', ') });
   }
 
@@ -216,6 +217,7 @@ export class Visit {
     if (servers.length === 0) return skipped('diagnose.turn-none');
     const found = await Promise.all(servers.map((server) => relayAllocates(this.#platform, server, PATIENCE)));
     const working = found.filter(({ allocated }) => allocated).length;
+    if (working === 0 && found.every(({ url, code }) => isHere(url) && code !== 401)) return skipped('diagnose.here');
     const details = found.map(({ url, allocated, code }) => ({
       said: allocated ? 'diagnose.turn-line-ok' : code === 401 ? 'diagnose.turn-line-refused' : 'diagnose.turn-line-no',
       values: { url },
@@ -324,6 +326,11 @@ function failed(reason, said, values) {
 /** @param {unknown} error */
 function idOf(error) {
   return error instanceof SightlineError && reasonOf(error.id) ? error.id : 'internal';
+}
+
+/** Firefox asks no servers on the device itself, where nothing needs them. @param {string} url */
+function isHere(url) {
+  return /^(stun|turn)s?:(127\.|localhost|\[::1\])/.test(url);
 }
 
 /** @param {readonly RTCIceServer[]} servers */

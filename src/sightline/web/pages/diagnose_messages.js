@@ -46,6 +46,7 @@ export const DIAGNOSE_MESSAGES = Object.freeze({
   'diagnose.stun-direct': { en: 'Answers; there is no NAT between.', ko: '응답했습니다. 중간에 NAT가 없습니다.' },
   'diagnose.stun-no': { en: '{url} does not answer.', ko: '{url} 서버가 응답하지 않습니다.' },
   'diagnose.stun-none': { en: 'None is set up.', ko: '설정되어 있지 않습니다.' },
+  'diagnose.here': { en: 'Runs on this computer, where this browser does not ask it.', ko: '이 컴퓨터에서 실행 중이며, 이 브라우저는 자기 컴퓨터의 서버를 사용하지 않습니다.' },
   'check.turn': { en: 'TURN relay', ko: 'TURN 중계' },
   'diagnose.turn-ok': { en: '{working} of {count} addresses allocate a relay.', ko: '주소 {count}개 중 {working}개를 사용할 수 있습니다.' },
   'diagnose.turn-none': { en: 'None is set up. Some networks cannot be crossed without one.', ko: '설정되어 있지 않습니다. 일부 네트워크에서는 TURN 없이 연결할 수 없습니다.' },
