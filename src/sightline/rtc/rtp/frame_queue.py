@@ -212,22 +212,20 @@ class FrameQueue:
         return True
 
     def _skip_ahead(self, now: float, rtt: float | None) -> bool:
-        """Get past a missing packet: when its time is over, or a whole keyframe is there and nothing to lose."""
+        """Get past a missing packet: when its time is over, or when a whole keyframe is there."""
         gap = self._gap()
         if gap is None:
             return False
         if self._single:
             return now >= self._given_up_at(gap, rtt) and self._jump(min(self._held))
-        if self.waits_for_keyframe and (start := self._whole_keyframe(gap)) is not None:
+        start = self._whole_keyframe(gap)
+        if start is not None:
             return self._jump(start)
         if now < self._given_up_at(gap, rtt):
             return False
         self.waits_for_keyframe = True
-        start = self._whole_keyframe(gap)
-        if start is None:
-            # Whatever is behind the gap may still be, or get, a keyframe.
-            start = min((number for number in self._held if number > gap), default=gap + 1)
-        return self._jump(start)
+        # Whatever is behind the gap may still be, or get, a keyframe.
+        return self._jump(min((number for number in self._held if number > gap), default=gap + 1))
 
     def _whole_keyframe(self, after: int) -> int | None:
         """The newest keyframe behind a gap that is there as a whole."""

@@ -27,6 +27,9 @@ _KEYFRAME_SPACING = 0.5
 _SOUND_PATIENCE, _PICTURE_PATIENCE = 0.04, 0.1
 """Seconds that a packet may come late where it cannot be asked for: a sound costs little, a picture a keyframe."""
 
+_SILENCE = 1.0
+"""Seconds without a packet after which what is missing is the past: a keyframe is asked for as well, at once."""
+
 _OTHER_SOURCE = 1.0
 """Seconds of silence after which another source may take the place of one that did not say goodbye."""
 
@@ -271,6 +274,8 @@ class IncomingStream:
         """One source at a time: the announced one, else the first; another when that is silent or has ended."""
         reception, ssrc = self._reception, packet.ssrc
         if reception is not None and reception.ssrc == ssrc:
+            if now - self._heard_at >= _SILENCE and reception.number(packet) != (reception.highest or 0) + 1:
+                self.keyframes.ask()
             self._heard_at, self.ended = now, False
             return True
         if reception is not None:

@@ -139,6 +139,38 @@ def test_a_program_that_is_always_busy_gives_up_in_the_end() -> None:
         assert watching.loop.now < begun + 2
 
 
+@pytest.mark.parametrize("seconds", [1.2, 3.0, 8.0])
+def test_after_a_silence_the_picture_is_live_at_once(seconds: float) -> None:
+    watching = Watching(size=12_000)
+    watching.play(30)
+    watching.there = watching.back = lambda datagram: None
+    watching.play(round(30 * seconds))
+    watching.there = watching.back = steady(0.02)
+    returned = watching.loop.now
+    shown = len(watching.pictures)
+    watching.play(15)
+    assert_decodable(watching)
+    first = watching.pictures[shown]
+    assert first.received - returned < 0.15, "a round trip, a picture and what it takes to send it"
+    late = [
+        frame.received - watching.made[number_of(frame)]
+        for frame in watching.pictures
+        if watching.made[number_of(frame)] > returned + 0.15
+    ]
+    assert len(late) >= 10
+    assert max(late) < 0.04
+
+
+def test_a_short_silence_is_repaired_without_a_keyframe() -> None:
+    watching = Watching(makes_keyframes=False)
+    watching.play(30)
+    watching.there = watching.back = lambda datagram: None
+    watching.play(20)
+    watching.there = watching.back = steady(0.02)
+    watching.play(15)
+    assert watching.numbers == list(range(65))
+
+
 def test_requests_for_keyframes_are_joined() -> None:
     watching = Watching(makes_keyframes=False)
     watching.play(5)
