@@ -56,7 +56,7 @@ async def test_a_service_that_wants_new_sockets_gets_them_without_a_pause(
             assert viewer.statistics().connections == 1
             assert viewer.state is ViewerState.WATCHING
     assert "recovering" not in states
-    assert max(after - before for before, after in pairwise(times)) < 2.5
+    assert max(after - before for before, after in pairwise(times)) < 5.0
 
 
 async def test_a_service_that_is_restarted_costs_no_picture(start_service: Callable[..., Service]) -> None:
@@ -78,7 +78,7 @@ async def test_a_service_that_is_restarted_costs_no_picture(start_service: Calla
             assert len(times) > 5
             assert viewer.statistics().connections == 1
             assert viewer.state is ViewerState.WATCHING
-            assert max(after - before for before, after in pairwise(times)) < 2.5
+            assert max(after - before for before, after in pairwise(times)) < 5.0
             listed = await asyncio.to_thread(
                 eventually, lambda: "patient" in again.run("viewers", channel).stdout, "the camera's report", within=40
             )
