@@ -48,3 +48,40 @@ test('no connection: service-unreachable', async () => {
   const fetch = async () => { throw new TypeError('Failed to fetch'); };
   await assert.rejects(sessionFromService({ channel: 'demo', fetch })(), { id: 'service-unreachable' });
 });
+
+/** Never answers, as on a connection of a network that is gone; notices that it is given up. */
+function hangs(signal) {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new DOMException('', 'AbortError'))));
+}
+
+test('a request that hangs is made anew: it went out on a dead connection', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const { fetch, requests } = service(200, SESSION);
+  let asked = 0;
+  const dead = (url, init) => (++asked <= 2 ? hangs(init.signal) : fetch(url, init));
+  const session = sessionFromService({ channel: 'demo', fetch: dead })();
+  for (let each = 0; each < 2; each += 1) {
+    context.mock.timers.tick(999);
+    assert.equal(asked, each + 1);
+    context.mock.timers.tick(1);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual(await session, SESSION);
+  assert.equal(requests.length, 1);
+});
+
+test('a service that is only slow gets its time in the end', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  let asked = 0;
+  const slow = (_, init) => { asked += 1; return hangs(init.signal); };
+  const aborter = new AbortController();
+  const session = sessionFromService({ channel: 'demo', fetch: slow })(aborter.signal);
+  for (let each = 0; each < 20; each += 1) {
+    context.mock.timers.tick(1000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(asked, 7);
+  aborter.abort();
+  await assert.rejects(session, { id: 'service-unreachable' });
+  assert.equal(asked, 7);
+});
