@@ -51,9 +51,14 @@ class Uplinks:
             until_made.pop_all()
 
     def camera(self, channel: str) -> Command:
-        """A master that ends with the world."""
-        master = self.service.spawn("master", channel, "--create", "--source", str(self._source))
+        """A master that ends with the world, and well."""
+        master = self.start_camera(channel)
         self._stack.enter_context(master)
+        return master
+
+    def start_camera(self, channel: str) -> Command:
+        """A master; its end is the caller's business."""
+        master = self.service.spawn("master", channel, "--create", "--source", str(self._source))
         master.wait_for_output("waiting for viewers", within=60)
         return master
 
