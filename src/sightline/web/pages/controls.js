@@ -31,7 +31,8 @@ export function showControls(viewer, channel) {
   function show() {
     const hasPicture = viewer.state === 'watching' || viewer.state === 'recovering';
     sound.hidden = !hasPicture || !hasSound;
-    talk.hidden = snapshot.hidden = fullScreen.hidden = !hasPicture;
+    snapshot.hidden = fullScreen.hidden = !hasPicture;
+    talk.hidden = !hasPicture && !viewer.isTalking; // nobody is listened to without a button that ends it
     talk.setAttribute('aria-disabled', String(hasPicture && !viewer.canTalk));
     press(sound, !video.muted, elements.soundText, text(video.muted ? 'view.sound-on' : 'view.sound-off'));
     press(talk, viewer.isTalking, elements.talkText, text(viewer.isTalking ? 'view.talk-stop' : 'view.talk'));
@@ -41,7 +42,14 @@ export function showControls(viewer, channel) {
   return { show };
 }
 
-/** The words say what a click does, the look says how it is. @param {HTMLElement} button  @param {boolean} isOn  @param {HTMLElement} label  @param {string} words */
+/**
+ * The words say what a click does, the look says how it is.
+ *
+ * @param {HTMLElement} button
+ * @param {boolean} isOn
+ * @param {HTMLElement} label
+ * @param {string} words
+ */
 function press(button, isOn, label, words) {
   button.dataset.on = String(isOn);
   if (label.textContent !== words) label.textContent = words;
@@ -63,7 +71,11 @@ function refusal(error) {
   return 'view.talk-failed';
 }
 
-/** Saves what is seen now as CHANNEL-DATE-TIME.png. @param {string} channel */
+/**
+ * Saves what is seen now as CHANNEL-DATE-TIME.png.
+ *
+ * @param {string} channel
+ */
 async function save(channel) {
   const picture = await takeSnapshot(elements.video);
   if (!picture) return;
@@ -76,7 +88,12 @@ async function save(channel) {
   setTimeout(() => URL.revokeObjectURL(address), REMARK);
 }
 
-/** iPhones put only videos on the full screen. @param {HTMLElement} frame  @param {HTMLVideoElement & {webkitEnterFullscreen?: () => void}} video */
+/**
+ * iPhones put only videos on the full screen.
+ *
+ * @param {HTMLElement} frame
+ * @param {HTMLVideoElement & {webkitEnterFullscreen?: () => void}} video
+ */
 async function toggleFullScreen(frame, video) {
   if (document.fullscreenElement) await document.exitFullscreen();
   else if (frame.requestFullscreen) await frame.requestFullscreen();
@@ -85,15 +102,17 @@ async function toggleFullScreen(frame, video) {
 
 let remarkTimer = 0;
 
-/** Something that passes: what the session has to say goes before. @param {string} words */
+/**
+ * Something that passes: what the session has to say goes before.
+ *
+ * @param {string} words
+ */
 function remark(words) {
-  const { banner, bannerText } = elements;
-  if (!banner.hidden && bannerText.dataset.isRemark !== 'true') return;
+  const { banner } = elements;
+  if (!banner.hidden && banner.dataset.remark !== 'true') return;
   clearTimeout(remarkTimer);
-  showBanner(words);
-  bannerText.dataset.isRemark = 'true';
+  showBanner(words, { isRemark: true });
   remarkTimer = setTimeout(() => {
-    if (bannerText.textContent === words) hideBanner();
-    delete bannerText.dataset.isRemark;
+    if (banner.dataset.remark === 'true') hideBanner();
   }, REMARK);
 }

@@ -20,6 +20,7 @@ export function showError({ id, message, tried }, channel) {
   elements.errorTried.hidden = !tried;
   if (tried) elements.errorTried.textContent = text('view.tried', { local: kinds(tried.local), remote: kinds(tried.remote) });
   elements.errorId.textContent = id;
+  if (document.fullscreenElement) void document.exitFullscreen().catch(() => {});
   elements.frame.hidden = true;
   elements.error.hidden = false;
   if (hadFocus && document.activeElement === document.body) elements.retry.focus();
