@@ -83,7 +83,7 @@ def relayed_pair(service: Service, channel: str) -> tuple[str, str]:
         def playing() -> str | None:
             lines = [json.loads(line) for line in viewer.output.splitlines() if line.endswith("}")]
             figures = [line for line in lines if line["type"] == "statistics"]
-            return figures[-1]["candidatePair"] if figures and figures[-1]["frameRate"] > 20 else None
+            return figures[-1]["candidatePair"] if figures and figures[-1]["frameRate"] > 10 else None
 
         ours, _, theirs = eventually(playing, f"pictures of {channel}", within=40, every=0.2).partition(" -> ")
     return ours.rpartition(" ")[0], theirs.partition(" ")[0]
@@ -157,7 +157,10 @@ def test_relay_to_relay_in_memory(
     memory = metric(service, "sightline_turn_in_memory_packets_total")
     watching = viewer(iceTransportPolicy="relay", iceServers=servers)
     watching.wait_for_picture()
-    watching.watch(2).assert_live(min_rate=20)
+    began = watching.now
+    eventually(
+        lambda: len({frame.number for frame in watching.frames(began)} - {None}) > 30, "pictures that move", within=30
+    )
     stats = watching.stats
     assert stats["local"]["candidateType"] == "relay"
     assert stats["local"]["relayProtocol"] == transport
