@@ -64,7 +64,7 @@ class Uplinks:
 
     def link(self, channel: str) -> str:
         """The address of the page that the phone opens."""
-        token = make_link(self.service, channel)["token"]
+        token = make_link(self.service, channel, expires_in=86_400)["token"]
         return f"https://{self.home_line.address}:{self.service.https_port}/view/{channel}#{token}"
 
     def quiet(self, *, lte: bool) -> None:
