@@ -1,0 +1,352 @@
+import { Call } from '../sdk/call.js';
+import { lobbyFromService } from '../sdk/lobby_session.js';
+import { elements } from './call_elements.js';
+import { CALL_MESSAGES } from './call_messages.js';
+import { Ring } from './call_ring.js';
+import { addMessages, applyLanguage, hasText, text } from './language.js';
+
+// The page of 1:1 calls: /call, ?room=NAME, and #TOKEN unless it is opened on the service's own computer.
+
+addMessages(CALL_MESSAGES);
+
+/** As the service has it; what this lets through it may still refuse. */
+const NAME = /^[\p{L}\p{N} ._-]{1,32}$/u;
+const REMEMBERED = 'sightline.call.name';
+
+const room = new URLSearchParams(location.search).get('room') ?? '';
+const token = location.hash.slice(1);
+const call = new Call({ session: lobbyFromService({ room, token }) });
+const ring = new Ring();
+let joined = false;
+let isFirst = true;
+let bannerTimer = 0;
+
+call.on('statechange', showCall);
+call.on('lobby', showState);
+call.on('name', (name) => {
+  elements.me.textContent = text('call.me', { name });
+  elements.me.hidden = false;
+  if (isFirst) remember(name);
+  isFirst = false;
+});
+call.on('nametaken', ({ wanted, name }) => { if (isFirst) remark(text('call.name-taken', { wanted, name })); });
+call.on('users', showPeople);
+call.on('localstream', showLocal);
+call.on('stream', (stream) => {
+  if (elements.remote.srcObject !== stream) elements.remote.srcObject = stream;
+  if (stream) void elements.remote.play().catch(() => {});
+});
+call.on('media', showControls);
+call.on('chat', ({ text: words, own }) => addLine(words, own));
+call.on('failed', ({ id, message }) => {
+  leave();
+  showError(id, message);
+});
+
+applyLanguage();
+document.title = text('call.title');
+elements.room.textContent = room;
+elements.name.value = remembered();
+elements.name.focus();
+showState();
+showControls();
+
+elements.name.addEventListener('input', () => elements.name.setCustomValidity(''));
+elements.join.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const name = elements.name.value.trim();
+  elements.name.setCustomValidity(NAME.test(name) ? '' : text('call.name-bad'));
+  if (elements.name.reportValidity()) join(name);
+});
+elements.cancel.addEventListener('click', () => call.hangUp());
+elements.hangUp.addEventListener('click', () => call.hangUp());
+elements.accept.addEventListener('click', () => call.accept());
+elements.decline.addEventListener('click', () => call.decline());
+elements.incoming.addEventListener('cancel', (event) => {
+  event.preventDefault();
+  call.decline();
+});
+elements.mute.addEventListener('click', () => call.setMuted(!call.media.muted));
+elements.cameraOff.addEventListener('click', () => call.setCameraOff(!call.media.cameraOff));
+elements.share.addEventListener('click', () => void change(call.shareScreen(!call.media.isSharing)));
+elements.fullScreen.addEventListener('click', () => void toggleFullScreen().catch(() => {}));
+document.addEventListener('fullscreenchange', showControls);
+elements.camera.addEventListener('change', () => void change(call.choose('video', elements.camera.value)));
+elements.microphone.addEventListener('change', () => void change(call.choose('audio', elements.microphone.value)));
+navigator.mediaDevices?.addEventListener?.('devicechange', () => void showDevices());
+elements.write.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const words = elements.line.value.trim();
+  if (words === '') return;
+  if (call.send(words)) elements.line.value = '';
+  else remark(text('call.not-sent'));
+});
+// The other side is told at once, and not after seconds of silence. The page may come back from the browser's cache.
+addEventListener('pagehide', () => leave());
+addEventListener('beforeunload', (event) => {
+  if (call.state === 'in-call' || call.state === 'reconnecting') event.preventDefault();
+});
+
+// ------------------------------------------------------------------------------------------------- in and out
+
+/** @param {string} name */
+function join(name) {
+  hideError();
+  if (typeof RTCPeerConnection !== 'function') return showError('webrtc-unsupported', '');
+  ring.prepare();
+  isFirst = true;
+  joined = true;
+  call.join(name);
+  showJoined();
+  void showDevices();
+  showPeople();
+}
+
+function leave() {
+  joined = false;
+  call.leave();
+  showJoined();
+}
+
+function remembered() {
+  try {
+    return localStorage.getItem(REMEMBERED) ?? '';
+  } catch {
+    return ''; // the browser keeps nothing for this page
+  }
+}
+
+/** @param {string} name */
+function remember(name) {
+  try {
+    localStorage.setItem(REMEMBERED, name);
+  } catch { /* then it is asked for again */ }
+}
+
+/** @param {Promise<void>} done  of another device, or of the screen */
+async function change(done) {
+  try {
+    await done;
+  } catch (error) {
+    const id = /** @type {{id?: string}} */ (error).id ?? '';
+    if (id === 'screen-refused') return; // whoever closed the browser's question knows
+    const reason = hasText(`call.reason-${id}`) ? id : 'media-failed';
+    remark(text('call.switch-failed', { reason: text(`call.reason-${reason}`) }));
+  } finally {
+    void showDevices();
+  }
+}
+
+async function toggleFullScreen() {
+  const video = /** @type {HTMLVideoElement & {webkitEnterFullscreen?: () => void}} */ (elements.remote);
+  if (document.fullscreenElement) await document.exitFullscreen();
+  else if (elements.frame.requestFullscreen) await elements.frame.requestFullscreen();
+  else video.webkitEnterFullscreen?.(); // iPhones put only videos on the full screen
+}
+
+// ------------------------------------------------------------------------------------------------- what is shown
+
+function showJoined() {
+  document.documentElement.dataset.joined = String(joined);
+  elements.join.hidden = joined;
+  elements.talk.hidden = elements.side.hidden = !joined;
+  elements.me.hidden ||= !joined;
+  showState();
+}
+
+/** @param {import('../sdk/call.js').CallEvents['statechange']} change */
+function showCall({ from, state, reason }) {
+  const name = call.peer ?? '';
+  if (state === 'ringing') {
+    ring.start();
+    elements.incomingWords.textContent = text('call.incoming', { name });
+    elements.incoming.showModal();
+    elements.accept.focus();
+  } else if (from === 'ringing') {
+    ring.stop();
+    elements.incoming.close();
+  }
+  if (state === 'calling' || state === 'ringing') {
+    hideError();
+    hideBanner();
+    elements.lines.replaceChildren();
+  }
+  if (state === 'reconnecting') showBanner(text('call.reconnecting', { name }));
+  else if (from === 'reconnecting') hideBanner();
+  if (state === 'ended' && reason && hasText(`call.error.${reason}.what`)) showError(reason, '');
+  showState();
+  showControls();
+  showPeople();
+  // The button that was used is gone; whoever is at the keyboard goes on from here.
+  if (document.activeElement === document.body) {
+    if (state === 'in-call') elements.hangUp.focus();
+    else if (state === 'calling') elements.cancel.focus();
+    else if (state === 'ended') elements.people.querySelector('button')?.focus();
+  }
+}
+
+function showState() {
+  const { state } = call;
+  const name = call.peer ?? '';
+  document.documentElement.dataset.call = state;
+  document.documentElement.dataset.lobby = call.lobby.state;
+  const lobby = call.lobby.state === 'opening' || call.lobby.state === 'waiting' ? call.lobby.state : null;
+  const isFree = state === 'idle' || state === 'ended';
+  elements.state.textContent = text(`call.state-${isFree && lobby ? lobby : state}`, { name });
+  const [words, more] = cover(name);
+  elements.coverWords.textContent = words;
+  elements.coverMore.textContent = more;
+  elements.cancel.hidden = state !== 'calling' && state !== 'connecting';
+  document.title = state === 'ringing' ? text('call.title-ringing', { name })
+    : isFree ? text('call.title') : text('call.title-talking', { name });
+}
+
+/** @param {string} name */
+function cover(name) {
+  switch (call.state) {
+    case 'idle': return [text('call.cover-idle'), ''];
+    case 'calling': return [text('call.state-calling', { name }), text(call.media.stream ? 'call.cover-rings' : 'call.cover-media')];
+    case 'connecting': return [text('call.state-connecting', { name }), call.media.stream ? '' : text('call.cover-media')];
+    case 'ended': {
+      const end = hasText(`call.end-${endReason()}`) ? endReason() : 'no-media';
+      return [text(`call.end-${end}`, { name }), text(`call.end-${end}-do`, { name })];
+    }
+    default: return ['', ''];
+  }
+}
+
+function endReason() {
+  return call.reason ?? 'hung-up';
+}
+
+function showControls() {
+  const { media, state } = call;
+  const isOn = media.stream !== null;
+  const isUp = state === 'in-call' || state === 'reconnecting';
+  elements.hangUp.disabled = !isUp;
+  elements.mute.hidden = !isOn;
+  elements.cameraOff.hidden = !isOn || !media.hasCamera;
+  elements.share.hidden = !isUp || !media.canShare;
+  elements.fullScreen.hidden = !isUp;
+  elements.chat.hidden = !isUp && elements.lines.childElementCount === 0;
+  elements.line.disabled = !isUp;
+  press(elements.mute, media.muted, elements.muteText, media.muted ? 'call.unmute' : 'call.mute');
+  press(elements.cameraOff, media.cameraOff, elements.cameraOffText, media.cameraOff ? 'call.camera-on' : 'call.camera-off');
+  press(elements.share, media.isSharing, elements.shareText, media.isSharing ? 'call.share-stop' : 'call.share');
+  const isFull = document.fullscreenElement !== null;
+  press(elements.fullScreen, isFull, elements.fullScreenText, isFull ? 'view.full-screen-leave' : 'view.full-screen');
+  elements.local.dataset.mirrored = String(!media.isSharing);
+  if (!isUp && isFull) void document.exitFullscreen().catch(() => {});
+}
+
+/** The words say what a click does, the look says how it is. @param {HTMLElement} button  @param {boolean} isOn  @param {HTMLElement} label  @param {string} id */
+function press(button, isOn, label, id) {
+  button.dataset.on = String(isOn);
+  label.textContent = text(id);
+}
+
+/** @param {MediaStream | null} stream */
+function showLocal(stream) {
+  elements.local.hidden = stream === null || stream.getVideoTracks().length === 0;
+  if (elements.local.srcObject !== stream) elements.local.srcObject = stream;
+  if (stream) {
+    void elements.local.play().catch(() => {});
+    void showDevices(); // with the permission they have names
+  }
+  showState();
+  showControls();
+}
+
+function showPeople() {
+  const { users, peer, state } = call;
+  const isFree = state === 'idle' || state === 'ended';
+  elements.nobody.textContent = users.length ? '' : text('call.nobody');
+  elements.nobody.hidden = users.length > 0;
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.user;
+  elements.people.replaceChildren(...users.map((user) => person(user, isFree, !isFree && user === peer)));
+  if (focused !== undefined) {
+    [...elements.people.querySelectorAll('button')].find(({ dataset }) => dataset.user === focused)?.focus();
+  }
+}
+
+/** @param {string} user  @param {boolean} isFree  @param {boolean} isPeer */
+function person(user, isFree, isPeer) {
+  const item = document.createElement('li');
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'person';
+  button.dataset.user = user;
+  button.dataset.testid = 'person';
+  button.setAttribute('aria-disabled', String(!isFree));
+  button.append(span('who', user), span('do', text(isPeer ? 'call.talking-to' : isFree ? 'call.place' : 'call.one-at-a-time')));
+  button.addEventListener('click', () => call.call(user));
+  item.append(button);
+  return item;
+}
+
+/** @param {string} className  @param {string} words */
+function span(className, words) {
+  const element = document.createElement('span');
+  element.className = className;
+  element.textContent = words;
+  return element;
+}
+
+/** @param {string} words  @param {boolean} own */
+function addLine(words, own) {
+  const line = document.createElement('li');
+  line.dataset.own = String(own);
+  line.textContent = words;
+  elements.lines.append(line);
+  while (elements.lines.childElementCount > 500) elements.lines.firstElementChild?.remove();
+  elements.lines.scrollTop = elements.lines.scrollHeight;
+}
+
+async function showDevices() {
+  for (const [select, kind, track, wanted] of /** @type {const} */ ([
+    [elements.camera, 'videoinput', call.media.isSharing ? undefined : call.media.stream?.getVideoTracks()[0], call.media.camera],
+    [elements.microphone, 'audioinput', call.media.stream?.getAudioTracks()[0], call.media.microphone],
+  ])) {
+    const devices = await call.media.devices(kind);
+    const chosen = track?.getSettings().deviceId ?? wanted;
+    const options = devices.map(({ deviceId, label }, index) => (
+      new Option(label || text('call.device-number', { number: String(index + 1) }), deviceId, false, deviceId === chosen)));
+    select.replaceChildren(...(options.length ? options : [new Option(text('call.device-default'), '')]));
+  }
+}
+
+/** What happened, what it means, what to do. @param {string} id  @param {string} message */
+function showError(id, message) {
+  const own = `call.error.${id}`;
+  const shared = `error.${id}`;
+  const key = hasText(`${own}.what`) ? own : hasText(`${shared}.what`) ? shared : 'call.error.unknown';
+  elements.errorWhat.textContent = text(`${key}.what`, { channel: room });
+  // Of a reason without a text here, the service's own sentence says more than ours could.
+  elements.errorMeans.textContent = key === 'call.error.unknown' && message ? message : text(`${key}.means`, { channel: room });
+  elements.errorDo.textContent = text(`${key}.do`, { channel: room });
+  elements.errorId.textContent = id;
+  elements.error.hidden = false;
+}
+
+function hideError() {
+  elements.error.hidden = true;
+}
+
+/** @param {string} words */
+function showBanner(words) {
+  clearTimeout(bannerTimer);
+  elements.banner.textContent = words;
+  elements.banner.hidden = false;
+}
+
+function hideBanner() {
+  clearTimeout(bannerTimer);
+  elements.banner.hidden = true;
+}
+
+/** Something that passes. @param {string} words */
+function remark(words) {
+  if (call.state === 'reconnecting') return;
+  showBanner(words);
+  bannerTimer = setTimeout(hideBanner, 6_000);
+}

@@ -1,0 +1,244 @@
+import { failureFrom } from './errors.js';
+import { Emitter } from './events.js';
+
+/**
+ * How long to wait before the next socket, in milliseconds: at once, since a network may just have changed, then more
+ * and more, so that many pages do not storm a service that starts.
+ */
+const PAUSES = [200, 500, 1_000, 2_000, 4_000, 8_000];
+/** What no wait changes. */
+const FINAL = new Set([
+  'link-required', 'link-invalid', 'link-expired', 'link-revoked', 'link-scope', 'foreign-origin', 'bad-request', 'not-allowed',
+]);
+
+/**
+ * @typedef {object} LobbySession
+ * @property {string} url                  of the lobby's socket
+ * @property {RTCIceServer[]} iceServers
+ *
+ * @typedef {'closed' | 'opening' | 'online' | 'waiting'} LobbyState   `waiting`: for another try
+ *
+ * @typedef {object} LobbyEvents
+ * @property {LobbyState} state
+ * @property {string} name                                    the one the service gave
+ * @property {{wanted: string, name: string}} nametaken       another has it; `name` was given instead
+ * @property {string[]} users                                 everybody in the room who has a name
+ * @property {{from: string, description: {type: 'offer', sdp: string}}} offer
+ * @property {{from: string, description: {type: 'answer', sdp: string}}} answer
+ * @property {{from: string | null, candidate: RTCIceCandidateInit}} candidate
+ * @property {{from: string, reason: string | null}} hangup
+ * @property {{from: string, text: string}} message
+ * @property {{id: string, message: string, target: string | null}} refused  a message of ours was not taken
+ * @property {import('./errors.js').Failure} failed           no further try
+ */
+
+/**
+ * The lobby's socket; the protocol is the published MDN sample's (webrtc-from-chat): JSON in text frames. It
+ * comes back by itself, under the same name.
+ *
+ * @extends {Emitter<LobbyEvents>}
+ */
+export class LobbyClient extends Emitter {
+  /** @type {LobbyState} */
+  state = 'closed';
+  name = '';
+  /** @type {string[]} */
+  users = [];
+  /** @type {RTCIceServer[]} */
+  iceServers = [];
+  #session;
+  #platform;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {unknown} */
+  #id = null;
+  #claimed = false;
+  #tries = 0;
+  /** @type {unknown} */
+  #timer = null;
+  #abort = new AbortController();
+
+  /**
+   * @param {object} options
+   * @param {(signal: AbortSignal) => Promise<LobbySession>} options.session
+   * @param {import('./timers.js').Platform} options.platform
+   */
+  constructor({ session, platform }) {
+    super();
+    this.#session = session;
+    this.#platform = platform;
+  }
+
+  get isOpen() {
+    return this.state === 'online' && this.#socket?.readyState === 1;
+  }
+
+  /** @param {string} name  1 to 32 letters, digits, spaces and `._-` */
+  open(name) {
+    this.close();
+    this.name = name;
+    this.#tries = 0;
+    void this.#connect();
+  }
+
+  /** Leaves the room; safe to call again. */
+  close() {
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    this.#platform.clearTimeout(this.#timer);
+    this.#drop();
+    this.users = [];
+    this.#become('closed');
+  }
+
+  /** The network is another one: the socket of before may be dead without knowing. */
+  reconnect() {
+    if (this.state === 'closed') return;
+    this.#platform.clearTimeout(this.#timer);
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    this.#drop();
+    this.#tries = 0;
+    void this.#connect();
+  }
+
+  /** @param {Record<string, unknown>} message  @returns {boolean} false: no socket, nothing was sent */
+  send(message) {
+    if (!this.isOpen) return false;
+    this.#socket?.send(JSON.stringify(message));
+    return true;
+  }
+
+  /** @param {string} target  @param {string} sdp */
+  sendOffer(target, sdp) {
+    return this.send({ type: 'video-offer', name: this.name, target, sdp: { type: 'offer', sdp } });
+  }
+
+  /** @param {string} target  @param {string} sdp */
+  sendAnswer(target, sdp) {
+    return this.send({ type: 'video-answer', name: this.name, target, sdp: { type: 'answer', sdp } });
+  }
+
+  /** @param {string} target  @param {RTCIceCandidateInit} candidate */
+  sendCandidate(target, candidate) {
+    return this.send({ type: 'new-ice-candidate', target, candidate });
+  }
+
+  /** @param {string} target  @param {string} reason */
+  sendHangUp(target, reason) {
+    return this.send({ type: 'hang-up', name: this.name, target, reason });
+  }
+
+  /** @param {string} target  @param {string} text */
+  sendMessage(target, text) {
+    return this.send({ type: 'message', target, text, id: this.#id, date: Date.now() });
+  }
+
+  async #connect() {
+    const { signal } = this.#abort;
+    this.#become('opening');
+    let session;
+    try {
+      session = await this.#session(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      return this.#again(failureFrom(error, 'service-unreachable'));
+    }
+    if (signal.aborted) return;
+    this.iceServers = session.iceServers;
+    this.#claimed = false;
+    const socket = new this.#platform.WebSocket(session.url, 'json');
+    this.#socket = socket;
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = () => {
+      this.#drop();
+      this.#again(null);
+    };
+  }
+
+  /** @param {import('./errors.js').Failure | null} failure */
+  #again(failure) {
+    if (failure && FINAL.has(failure.id)) {
+      this.close();
+      return this.emit('failed', failure);
+    }
+    const pause = PAUSES[Math.min(this.#tries++, PAUSES.length - 1)] ?? 0;
+    this.#become('waiting');
+    this.#timer = this.#platform.setTimeout(() => void this.#connect(), pause);
+  }
+
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    if (!socket) return;
+    socket.onmessage = socket.onclose = null;
+    socket.close(1000);
+  }
+
+  /** @param {unknown} frame */
+  #receive(frame) {
+    const message = parse(frame);
+    if (!message) return;
+    const { type } = message;
+    const from = typeof message.name === 'string' ? message.name : '';
+    const sdp = /** @type {{sdp?: unknown} | undefined} */ (message.sdp)?.sdp;
+    if (type === 'id') {
+      this.#id = message.id;
+      this.#socket?.send(JSON.stringify({ type: 'username', name: this.name, id: this.#id, date: Date.now() }));
+    } else if (type === 'rejectusername') {
+      const wanted = this.name;
+      this.name = from || wanted;
+      if (from !== wanted) this.emit('nametaken', { wanted, name: from });
+    } else if (type === 'userlist' && Array.isArray(message.users)) {
+      this.#listed(message.users.filter((user) => typeof user === 'string'));
+    } else if (type === 'video-offer' && typeof sdp === 'string') {
+      this.emit('offer', { from, description: { type: 'offer', sdp } });
+    } else if (type === 'video-answer' && typeof sdp === 'string') {
+      this.emit('answer', { from, description: { type: 'answer', sdp } });
+    } else if (type === 'new-ice-candidate' && typeof message.candidate === 'object') {
+      // The end of candidates is null or an empty one: nothing to add.
+      const candidate = /** @type {RTCIceCandidateInit | null} */ (message.candidate);
+      if (candidate?.candidate) this.emit('candidate', { from: from || null, candidate });
+    } else if (type === 'hang-up') {
+      this.emit('hangup', { from, reason: typeof message.reason === 'string' ? message.reason : null });
+    } else if (type === 'message' && typeof message.text === 'string') {
+      this.emit('message', { from, text: message.text });
+    } else if (type === 'error') {
+      this.emit('refused', {
+        id: String(message.reason ?? message.id ?? ''),
+        message: String(message.message ?? ''),
+        target: typeof message.target === 'string' ? message.target : null,
+      });
+    }
+  }
+
+  /** @param {string[]} users */
+  #listed(users) {
+    this.users = users;
+    if (!this.#claimed && users.includes(this.name)) {
+      this.#claimed = true;
+      this.#tries = 0;
+      this.emit('name', this.name);
+      this.#become('online');
+    }
+    this.emit('users', users);
+  }
+
+  /** @param {LobbyState} state */
+  #become(state) {
+    if (this.state === state) return;
+    this.state = state;
+    this.emit('state', state);
+  }
+}
+
+/** @param {unknown} frame  @returns {Record<string, unknown> | null} */
+function parse(frame) {
+  if (typeof frame !== 'string') return null;
+  try {
+    const message = JSON.parse(frame);
+    return typeof message === 'object' && message !== null && !Array.isArray(message) ? message : null;
+  } catch {
+    return null;
+  }
+}
