@@ -75,8 +75,9 @@ class Service:
         secure = listen(settings.bind, settings.https_port, setting="https_port") if tls else []
         self._stack.callback(_close_all, secure)
 
+        # Idle connections live a short while: a browser whose network died would ask for its next session on each.
         server = web.Server(
-            Router(context).handle, access_log=None, logger=http_logger(), keepalive_timeout=75.0, lingering_time=1.0
+            Router(context).handle, access_log=None, logger=http_logger(), keepalive_timeout=15.0, lingering_time=1.0
         )
         runner = web.ServerRunner(server, shutdown_timeout=0.5)
         await runner.setup()

@@ -104,6 +104,8 @@ class Viewer:
         self._link = read_link(channel) if channel.startswith(("https://", "http://")) else None
         self.channel = self._link.channel if self._link is not None else channel
         self._client_id = check_client_id(client_id) if client_id is not None else new_client_id()
+        if not (video or audio or talk or data_channels):
+            raise ConfigError("This viewer asks for nothing: give it video, audio, talk or a data channel.")
         self._where = (endpoint, region, credentials)
         self._video = video
         self._audio: Literal["recvonly", "sendrecv"] | None = "sendrecv" if talk else "recvonly" if audio else None

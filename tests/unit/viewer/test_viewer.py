@@ -500,3 +500,8 @@ async def test_a_session_that_was_used_again_and_is_refused_is_no_failure(camera
         with pytest.raises(ViewerFailed) as failed:
             await asyncio.wait_for(viewer.wait_closed(), 5)
         assert failed.value.reason == "not-allowed"
+
+
+def test_a_viewer_that_asks_for_nothing_is_refused_before_anything_is_sent() -> None:
+    with pytest.raises(ConfigError, match="asks for nothing"):
+        Viewer("porch", video=False, audio=False)
