@@ -1,6 +1,7 @@
 """Sightline: live cameras over WebRTC on your own machine, on the wire of Amazon Kinesis Video Streams.
 
-``Master`` is the camera, ``Viewer`` watches it. They need the extra ``sightline[media]``; a server installs without.
+``Master`` is the camera, ``Source`` gives it pictures of your own code, ``Viewer`` watches it. They need the extra
+``sightline[media]``; a server installs without.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .master import Master
+    from .media.own_source import OwnSource as Source
     from .viewer import Viewer, ViewerFailed
 
-__all__ = ["Master", "Viewer", "ViewerFailed", "__version__"]
+__all__ = ["Master", "Source", "Viewer", "ViewerFailed", "__version__"]
 
 __version__ = "0.1.0"
 
@@ -21,6 +23,10 @@ def __getattr__(name: str) -> object:
         from .master import Master
 
         return Master
+    if name == "Source":
+        from .media.own_source import OwnSource
+
+        return OwnSource
     if name in ("Viewer", "ViewerFailed"):
         from . import viewer
 

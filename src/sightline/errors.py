@@ -27,6 +27,8 @@
     │   └── ServiceRefused
     ├── MediaError                      a source, clip or encoder that cannot be used
     │   ├── SourceNotFound
+    │   │   ├── SourceBusy              another program has the device
+    │   │   └── SourceRefused           a network camera wants another user or password, or has no such stream
     │   └── UnsupportedMedia
     └── PeerError                       a peer connection that cannot be made; more of them in rtc/
         └── InvalidSdp
@@ -67,7 +69,9 @@ __all__ = [
     "ServiceUnreachable",
     "SightlineError",
     "SignatureRejected",
+    "SourceBusy",
     "SourceNotFound",
+    "SourceRefused",
     "TagsPerResourceExceeded",
     "UnsupportedMedia",
     "VersionMismatch",
@@ -281,6 +285,22 @@ class SourceNotFound(MediaError):
     """The file or device is not there or cannot be opened."""
 
     id = "media/source-not-found"
+
+
+class SourceBusy(SourceNotFound):
+    """The device is there, and another program has it."""
+
+    id = "media/source-busy"
+
+
+class SourceRefused(SourceNotFound):
+    """The camera answered and said no; ``status`` is that of RTSP or HTTP, for instance 401 or 404."""
+
+    id = "media/source-refused"
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class UnsupportedMedia(MediaError):

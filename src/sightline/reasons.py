@@ -26,6 +26,7 @@ class Reason(StrEnum):
     # The camera.
     CAMERA_OFFLINE = "camera-offline"
     CAMERA_SILENT = "camera-silent"
+    SOURCE_LOST = "source-lost"
     NO_ANSWER = "no-answer"
     NO_COMMON_CODEC = "no-common-codec"
     BAD_OFFER = "bad-offer"
@@ -89,6 +90,11 @@ REASONS: Final = _table(
         Reason.CAMERA_SILENT,
         "The camera does not react any more: it has probably lost its power or its network. "
         "Check it; the picture comes by itself as soon as the camera is back.",
+    ),
+    Entry(
+        Reason.SOURCE_LOST,
+        "The camera's program runs, but its picture source is gone: unplugged, switched off or out of reach. "
+        "The connection stays; the picture comes by itself as soon as the source is back.",
     ),
     Entry(
         Reason.NO_ANSWER,

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
+import os
+from typing import TYPE_CHECKING
 
-from .options import Commands, add_client_options, add_command, target_from
+from ..errors import ConfigError
+from .options import Commands, add_client_options, add_command, add_json_option, target_from
+from .output import print_json, print_table
 from .paths import add_path_options, ice_config_from, positive
 from .stopping import stop_on_signals
+
+if TYPE_CHECKING:
+    from ..media.source import Source
 
 __all__ = ["register"]
 
@@ -21,16 +29,29 @@ def register(commands: Commands) -> None:
         help="be the camera of a channel",
         examples="  sightline master porch --source holiday.mp4\n"
         "  sightline master porch --source test:1280x720@30 --create\n"
+        "  sightline master porch --source rtsp://admin:secret@192.168.1.20/stream1\n"
+        "  sightline master porch --source /dev/video0\n"
+        "  sightline master --list-devices\n"
         "  sightline master porch --source test --endpoint aws --region eu-central-1\n"
         "  sightline master porch --source test --udp-ports 50000-50100 --advertise-ip 203.0.113.7",
     )
-    parser.add_argument("channel", metavar="CHANNEL", help="name or ARN")
+    parser.add_argument("channel", metavar="CHANNEL", nargs="?", help="name or ARN")
     parser.add_argument(
         "--source",
         default="test",
         metavar="SOURCE",
-        help="video file, test, test:WIDTHxHEIGHT@RATE, or clip (made at first use); default test",
+        help="video file, rtsp://USER:PASSWORD@CAMERA/PATH, /dev/video0, screen, any URL or ffmpeg:FORMAT:ADDRESS, "
+        "test, test:WIDTHxHEIGHT@RATE, or clip (made at first use); default test. An address with a password is seen "
+        "by everybody on this machine: give it as $SIGHTLINE_SOURCE and --source env",
     )
+    parser.add_argument("--rtsp-transport", choices=("tcp", "udp"), default="tcp", help="default tcp")
+    parser.add_argument("--no-loop", action="store_true", help="play a video file once")
+    parser.add_argument("--encoder", metavar="NAME", help="FFmpeg's H.264 encoder, for instance h264_nvenc")
+    parser.add_argument("--bitrate", type=positive, metavar="KBIT", help="encode the picture anew, in kbit/s")
+    parser.add_argument(
+        "--list-devices", action="store_true", help="print cameras and screens of this machine, and end"
+    )
+    add_json_option(parser)
     parser.add_argument("--create", action="store_true", help="make the channel when there is none")
     add_path_options(parser)
     parser.add_argument(
@@ -47,6 +68,10 @@ def register(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    if args.list_devices:
+        return _list_devices(as_json=args.json)
+    if args.channel is None:
+        raise ConfigError("Give the channel's name: sightline master CHANNEL --source SOURCE")
     import uvloop
 
     from ..observe.log import set_up_logging
@@ -60,8 +85,10 @@ async def _master(args: argparse.Namespace) -> None:
     from ..client.control import ControlPlane
     from ..master import Master
 
-    with stop_on_signals(with_parent=args.with_parent):
-        source = await asyncio.to_thread(_clip, args) if args.source == "clip" else args.source
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(stop_on_signals(with_parent=args.with_parent))
+        source = await asyncio.to_thread(_open, args)
+        stack.push_async_callback(source.aclose)
         async with ControlPlane(target=target_from(args)) as control:
             master = Master(
                 args.channel,
@@ -80,6 +107,33 @@ def _quiet_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+def _open(args: argparse.Namespace) -> Source:
+    from ..media.source import open_source
+
+    name = _clip(args) if args.source == "clip" else args.source
+    if name == "env":
+        name = os.environ.get("SIGHTLINE_SOURCE", "")
+    return open_source(
+        name,
+        bitrate=args.bitrate * 1000 if args.bitrate else None,
+        loop=not args.no_loop,
+        transport=args.rtsp_transport,
+        encoder=args.encoder,
+    )
+
+
+def _list_devices(*, as_json: bool) -> int:
+    from ..media.devices import list_devices
+
+    devices = list_devices()
+    if as_json:
+        print_json({"devices": devices})
+    else:
+        rows = [(each.source, each.name) for each in devices]
+        print_table(("SOURCE", "NAME"), rows, empty="No camera and no screen here. Plug one in, or use --source test.")
+    return 0
 
 
 def _clip(args: argparse.Namespace) -> str:

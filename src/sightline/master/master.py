@@ -31,6 +31,7 @@ from ..wire.sigv4 import Credentials
 from .events import Events, EventStream, ViewerCallback
 from .presence import PresenceReporter
 from .registry import Registry
+from .source_state import FollowedSource, SourceState
 from .viewer_session import MessageCallback, RequestCallback
 
 __all__ = ["Master", "MasterSession", "SessionProvider"]
@@ -247,10 +248,14 @@ class Master:
             max_viewers=self._max_viewers,
             timers=self._timers,
         )
+        source_state = SourceState(tell=registry.tell_all)
+        background = [tasks.create_task(source_state.run(), name="source")]
+        if isinstance(self._source, FollowedSource):
+            self._source.follow(source_state.changed)
         presence = self._presence = PresenceReporter(
             sessions=lambda: registry.sessions, send=signaling.send_now, timers=self._timers
         )
-        background = [tasks.create_task(self._renew_ice_servers(), name="ICE servers")]
+        background.append(tasks.create_task(self._renew_ice_servers(), name="ICE servers"))
         background.append(tasks.create_task(presence.run(), name="presence"))
         try:
             async for event in signaling:

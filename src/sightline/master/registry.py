@@ -158,6 +158,12 @@ class Registry:
         """Send to all viewers that have a data channel; to how many it went out."""
         return sum(self.send(client_id, message, label=label) for client_id in self._roster.sessions)
 
+    def tell_all(self, reason: NoticeReason, text: str) -> None:
+        """Give a notice to all sessions' viewers that take notices."""
+        for client_id in self._roster.sessions:
+            if self._understands(client_id):
+                self._notify(client_id, reason, text)
+
     def close(self) -> None:
         """End all sessions; their tasks say goodbye and close the connections."""
         for client_id in list(self._sessions):

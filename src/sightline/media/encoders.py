@@ -9,9 +9,10 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
+from ..errors import UnsupportedMedia
 from .units import AUDIO_CLOCK, VIDEO_CLOCK, EncodedUnit, VideoFormat
 
-__all__ = ["AudioEncoder", "VideoEncoder", "Vp8Encoder", "default_bitrate"]
+__all__ = ["AudioEncoder", "VideoEncoder", "Vp8Encoder", "check_encoder", "default_bitrate"]
 
 _OPUS_SAMPLES = 960
 """20 ms, what every WebRTC peer expects by default."""
@@ -21,8 +22,30 @@ _OPUS_BITRATE = 64_000
 _KEYFRAME_SECONDS = 10
 """A keyframe at least this often even when nobody asks, for a receiver whose requests get lost."""
 
+_X264 = {
+    "preset": "ultrafast",
+    "tune": "zerolatency",
+    "profile": "baseline",
+    "forced-idr": "1",
+    # Every keyframe brings its parameter sets: a viewer may join at any of them.
+    "x264-params": "repeat-headers=1:scenecut=0",
+}
+
 _SOUND_GAP = 0.06
 """Seconds by which sound may be off its frame's time before the timestamps jump (a loop, a gap in the file)."""
+
+
+def check_encoder(name: str) -> None:
+    """Try an H.264 encoder of FFmpeg's by its name on one picture. Raises UnsupportedMedia."""
+    try:
+        encoder = VideoEncoder(VideoFormat(320, 180, 30), name=name)
+        picture = av.VideoFrame(320, 180, "yuv420p")
+        list(encoder.encode(picture, seconds=0.0, keyframe=True))
+    except (av.FFmpegError, OSError, ValueError, AttributeError) as error:
+        raise UnsupportedMedia(
+            f"The encoder {name!r} does not work here: FFmpeg lacks it, or this machine has not the hardware for it. "
+            "Leave --encoder out for libx264."
+        ) from error
 
 
 def default_bitrate(format: VideoFormat) -> int:
@@ -33,11 +56,16 @@ def default_bitrate(format: VideoFormat) -> int:
 class VideoEncoder:
     """libx264, constrained baseline (the ``42e01f`` family that every browser decodes), without delay."""
 
-    def __init__(self, format: VideoFormat, *, bitrate: int | None = None) -> None:
-        """``bitrate`` in bits per second; the rate is held over half a second, so that a keyframe is no long burst."""
+    def __init__(self, format: VideoFormat, *, bitrate: int | None = None, name: str = "libx264") -> None:
+        """``bitrate`` in bits per second; the rate is held over half a second, so that a keyframe is no long burst.
+
+        ``name``: another H.264 encoder that FFmpeg has, for instance ``h264_nvenc`` or ``h264_v4l2m2m``.
+        """
         rate = bitrate or default_bitrate(format)
         frame_rate = Fraction(format.frame_rate).limit_denominator(1001)
-        codec = av.CodecContext.create("libx264", "w")
+        codec = av.CodecContext.create(name, "w")
+        if not isinstance(codec, VideoCodecContext):
+            raise ValueError(f"{name} encodes no pictures")
         codec.width, codec.height, codec.pix_fmt = format.width, format.height, "yuv420p"
         codec.framerate = frame_rate
         codec.time_base = Fraction(1, VIDEO_CLOCK)
@@ -45,16 +73,9 @@ class VideoEncoder:
         codec.gop_size = max(1, round(_KEYFRAME_SECONDS * frame_rate))
         # One thread: at these sizes a frame takes 1 to 3 ms, and x264's sliced threads would cost more than they save.
         codec.thread_count = 1
-        codec.options = {
-            "preset": "ultrafast",
-            "tune": "zerolatency",
-            "profile": "baseline",
-            "forced-idr": "1",
-            "maxrate": str(rate),
-            "bufsize": str(rate // 2),
-            # Every keyframe brings its parameter sets: a viewer may join at any of them.
-            "x264-params": "repeat-headers=1:scenecut=0",
-        }
+        codec.options = _X264 | {"maxrate": str(rate), "bufsize": str(rate // 2)} if name == "libx264" else {}
+        if name != "libx264":
+            codec.max_b_frames = 0
         self._codec = codec
         self._format = format
 

@@ -84,6 +84,11 @@ class EncodingSource:
         """The encoded sound, if any."""
         return self._audio
 
+    def use_encoder(self, name: str) -> None:
+        """Encode H.264 by another encoder of FFmpeg's, from the next start on."""
+        for rendition in self._renditions:
+            rendition.encoder = name
+
     def request_keyframe(self) -> None:
         """Make the next picture a keyframe, or the first one that the interval between keyframes allows."""
         for rendition in self._renditions:

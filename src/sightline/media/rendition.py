@@ -23,9 +23,11 @@ class Encoder(Protocol):
         """The units of a frame; ``seconds`` is its time from the start."""
 
 
-def make_encoder(format: VideoFormat, bitrate: int | None) -> Encoder:
-    """The encoder for the format's codec."""
-    return Vp8Encoder(format, bitrate=bitrate) if format.codec == "VP8" else VideoEncoder(format, bitrate=bitrate)
+def make_encoder(format: VideoFormat, bitrate: int | None, name: str | None = None) -> Encoder:
+    """The encoder for the format's codec; ``name``: FFmpeg's, for H.264."""
+    if format.codec == "VP8":
+        return Vp8Encoder(format, bitrate=bitrate)
+    return VideoEncoder(format, bitrate=bitrate, name=name or "libx264")
 
 
 class Rendition:
@@ -35,6 +37,8 @@ class Rendition:
         """``bitrate`` in bits per second; None: from the size."""
         self.format = format
         self.bitrate = bitrate
+        self.encoder: str | None = None
+        """FFmpeg's name of the H.264 encoder; None: libx264."""
         self.keyframes = KeyframePolicy()
         self.feed = Feed(format, request_keyframe=self.keyframes.request, on_demand_change=on_demand_change)
 
@@ -62,7 +66,7 @@ class Encoding:
             self._encoder = None
             return
         if self._encoder is None:
-            self._encoder = make_encoder(rendition.format, rendition.bitrate)
+            self._encoder = make_encoder(rendition.format, rendition.bitrate, rendition.encoder)
         now = time.monotonic()
         asked = rendition.keyframes.due(now)
         for unit in self._encoder.encode(frame, seconds=seconds, keyframe=asked):

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import ConfigError, UnsupportedMedia
+from .encoders import check_encoder
+from .encoding_source import EncodingSource
 from .feed import Feed
 from .file_source import FileSource
+from .live_input import live_input
+from .live_source import LiveSource
 from .pass_through import PassThroughSource
 from .test_picture import TestPicture
 
@@ -40,24 +44,45 @@ class Source(Protocol):
         """End it and all subscriptions. Idempotent."""
 
 
-def open_source(text: str, *, bitrate: int | None = None) -> Source:
-    """The source that ``--source`` names: a file's path, ``test``, ``test:1280x720`` or ``test:1280x720@30``.
+def open_source(
+    text: str,
+    *,
+    bitrate: int | None = None,
+    loop: bool = True,
+    transport: str = "tcp",
+    encoder: str | None = None,
+) -> Source:
+    """The source that ``--source`` names: a file's path, ``test``, ``test:1280x720@30``, or one that is live.
+
+    Live are what `live_input` knows: ``rtsp://`` cameras (``transport``: ``tcp`` or ``udp``), devices, the screen,
+    URLs. ``loop``: a file begins again at its end. ``encoder``: FFmpeg's name of the H.264 encoder.
 
     A file whose H.264 can be sent as it is costs no encoding, unless a ``bitrate`` is asked for, in bits per second of
-    the video. Blocks for some milliseconds. Raises ConfigError, SourceNotFound and UnsupportedMedia.
+    the video. Blocks: milliseconds for a file, seconds for a camera. Raises ConfigError and MediaError.
     """
+    if encoder is not None:
+        check_encoder(encoder)
     if text == "test" or text.startswith("test:"):
         match = _TEST.fullmatch(text)
         if match is None:
             raise ConfigError(f"The source {text!r} is not understood: write test, test:1280x720 or test:1280x720@30.")
         if match["width"] is None:
-            return TestPicture(bitrate=bitrate)
-        return TestPicture(int(match["width"]), int(match["height"]), int(match["rate"] or 30), bitrate=bitrate)
+            return _encoded_by(encoder, TestPicture(bitrate=bitrate))
+        size = int(match["width"]), int(match["height"])
+        return _encoded_by(encoder, TestPicture(*size, int(match["rate"] or 30), bitrate=bitrate))
     if not text:
         raise ConfigError("The source is empty: give a video file, or test for the test picture.")
-    if bitrate is None:
+    if (input := live_input(text, transport=transport)) is not None:
+        return LiveSource(input, bitrate=bitrate, encoder=encoder)
+    if bitrate is None and encoder is None:
         try:
-            return PassThroughSource(Path(text))
+            return PassThroughSource(Path(text), loop=loop)
         except UnsupportedMedia:
             pass  # It is encoded anew, or nothing can be done with it: the next line says which.
-    return FileSource(Path(text), bitrate=bitrate)
+    return _encoded_by(encoder, FileSource(Path(text), loop=loop, bitrate=bitrate))
+
+
+def _encoded_by(encoder: str | None, source: EncodingSource) -> EncodingSource:
+    if encoder is not None:
+        source.use_encoder(encoder)
+    return source

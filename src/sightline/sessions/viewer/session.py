@@ -363,7 +363,7 @@ class ViewerSession:
             self._camera_present = False
             self._due.pop(_Timer.RESTART_ANSWER, None)
         self._cause = message
-        if self.state is not ViewerState.WATCHING:
+        if self.state is not ViewerState.WATCHING or message.reason == Reason.SOURCE_LOST:
             self._tell(message.reason, message.message)
 
     def _network(self, message: Network) -> None:
@@ -425,7 +425,8 @@ class ViewerSession:
             case _Timer.SILENCE:
                 self._recover(Reason.CONNECTION_LOST)
             case _Timer.STALL:
-                self._tell(Reason.NO_MEDIA)
+                if self._cause is None or self._cause.reason != Reason.SOURCE_LOST:
+                    self._tell(Reason.NO_MEDIA)
             case _Timer.SOCKET_REPLY | _Timer.REACH:
                 self._reopen()
             case _Timer.RESTART_ANSWER | _Timer.RESTART_PATH:

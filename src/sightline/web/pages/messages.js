@@ -107,6 +107,10 @@ export const MESSAGES = Object.freeze({
   'error.signaling-lost.means': { en: 'It ended before the camera had answered, for instance because the service was restarted or your network changed.', ko: '카메라가 응답하기 전에 연결이 끝났습니다. 서비스가 다시 시작되었거나 네트워크가 바뀌었을 수 있습니다.' },
   'error.signaling-lost.do': { en: 'Retry.', ko: '다시 시도하십시오.' },
 
+  'error.source-lost.what': { en: 'The camera has lost its picture source', ko: '카메라의 영상 입력이 끊어졌습니다' },
+  'error.source-lost.means': { en: 'Its program runs, but the device behind it was unplugged or is out of reach.', ko: '카메라 프로그램은 실행 중이지만, 연결된 장치가 분리되었거나 응답하지 않습니다.' },
+  'error.source-lost.do': { en: 'Check the device; the picture comes by itself as soon as it is back.', ko: '장치를 확인하십시오. 장치가 돌아오면 영상이 자동으로 다시 나옵니다.' },
+
   'error.no-answer.what': { en: 'The camera did not answer', ko: '카메라가 응답하지 않습니다' },
   'error.no-answer.means': { en: 'The service is running, but the camera of channel “{channel}” is switched off, not connected, or busy.', ko: '서비스는 정상이지만 “{channel}” 채널의 카메라가 꺼져 있거나, 연결되지 않았거나, 응답할 수 없는 상태입니다.' },
   'error.no-answer.do': { en: 'Check that the camera is on and its program is running, and that the channel name is right. Then retry.', ko: '카메라 전원과 프로그램 실행 상태, 채널 이름을 확인한 뒤 다시 시도하십시오.' },

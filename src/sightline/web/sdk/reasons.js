@@ -10,7 +10,7 @@
  * @property {number | null} closeCode   with which a service closes a socket for this reason
  * @property {string} message
  *
- * @typedef {'camera-offline' | 'camera-silent' | 'no-answer' | 'no-common-codec' | 'bad-offer' | 'bad-answer' | 'session-gone' | 'viewer-limit' | 'bad-client-id' | 'client-id-in-use' | 'wrong-key' | 'clock-skew' | 'wrong-region' | 'unknown-channel' | 'not-allowed' | 'link-required' | 'link-invalid' | 'link-expired' | 'link-revoked' | 'link-scope' | 'foreign-origin' | 'bad-request' | 'too-many-requests' | 'offline' | 'service-unreachable' | 'signaling-refused' | 'signaling-lost' | 'ice-expired' | 'network-changed' | 'no-path' | 'no-media' | 'connection-lost' | 'webrtc-unsupported' | 'internal'} ReasonId
+ * @typedef {'camera-offline' | 'camera-silent' | 'source-lost' | 'no-answer' | 'no-common-codec' | 'bad-offer' | 'bad-answer' | 'session-gone' | 'viewer-limit' | 'bad-client-id' | 'client-id-in-use' | 'wrong-key' | 'clock-skew' | 'wrong-region' | 'unknown-channel' | 'not-allowed' | 'link-required' | 'link-invalid' | 'link-expired' | 'link-revoked' | 'link-scope' | 'foreign-origin' | 'bad-request' | 'too-many-requests' | 'offline' | 'service-unreachable' | 'signaling-refused' | 'signaling-lost' | 'ice-expired' | 'network-changed' | 'no-path' | 'no-media' | 'connection-lost' | 'webrtc-unsupported' | 'internal'} ReasonId
  */
 
 /** @type {Readonly<Record<ReasonId, Reason>>} */
@@ -26,6 +26,12 @@ export const REASONS = Object.freeze({
     final: false,
     closeCode: null,
     message: 'The camera does not react any more: it has probably lost its power or its network. Check it; the picture comes by itself as soon as the camera is back.',
+  }),
+  'source-lost': Object.freeze({
+    id: 'source-lost',
+    final: false,
+    closeCode: null,
+    message: "The camera's program runs, but its picture source is gone: unplugged, switched off or out of reach. The connection stays; the picture comes by itself as soon as the source is back.",
   }),
   'no-answer': Object.freeze({
     id: 'no-answer',

@@ -452,7 +452,7 @@ export class ViewerSession {
       this.#due.delete('restart-answer');
     }
     this.#cause = { reason, message };
-    if (this.state !== 'watching') this.#tell(reason, message);
+    if (this.state !== 'watching' || reason === 'source-lost') this.#tell(reason, message);
   }
 
   /** @param {boolean} online */
@@ -514,7 +514,8 @@ export class ViewerSession {
       case 'silence':
         return this.#recover('connection-lost');
       case 'stall':
-        return this.#tell('no-media');
+        if (this.#cause?.reason !== 'source-lost') this.#tell('no-media');
+        return;
       case 'socket-reply':
       case 'reach':
         return this.#reopen();

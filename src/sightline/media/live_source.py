@@ -1,0 +1,289 @@
+"""A live source: read all the time by a thread of its own, opened again when it is lost, passed through or encoded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import av
+import msgspec
+from av.bitstream import BitStreamFilterContext
+
+from ..errors import MediaError, SourceNotFound, UnsupportedMedia
+from .feed import Feed
+from .gop_cache import GopCache
+from .h264_packets import PROFILES, Normalizer, profile_of
+from .live_clock import LiveClock
+from .live_input import LiveInput, without_password
+from .live_worker import SoundWorker, Worker
+from .rendition import Rendition
+from .run import Made
+from .units import AUDIO_CLOCK, VIDEO_CLOCK, AudioFormat, EncodedUnit, VideoFormat
+
+__all__ = ["LiveSource"]
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+"""Seconds before a lost source is opened again; doubled each time."""
+
+_LOOKED_AT = 20
+"""Pictures that are looked at for B-frames before H.264 is passed through."""
+
+
+class LiveSource:
+    """Camera, device, screen or URL. Its H.264 and Opus are passed through where WebRTC can carry them.
+
+    Opening it blocks. Raises SourceNotFound, SourceBusy, SourceRefused and UnsupportedMedia; what fails later is tried
+    again and told to those who `follow`.
+    """
+
+    def __init__(self, input: LiveInput, *, bitrate: int | None = None, encoder: str | None = None) -> None:
+        """``bitrate`` in bits per second and an ``encoder`` of FFmpeg's ask for encoding in any case."""
+        self._input = input
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
+        self._told: Callable[[str | None], None] | None = None
+        self._lost: str | None = None
+        self._clock = LiveClock()
+        self._started = time.monotonic()
+        self._container: av.container.InputContainer | None = input.open()
+        self._held: list[av.Packet[Any]] = []
+        try:
+            format = self._look(self._container)
+        except (MediaError, av.FFmpegError, OSError) as error:
+            self._container.close()
+            if isinstance(error, MediaError):
+                raise
+            raise SourceNotFound(f"{input.name} opens, but sends nothing. Check that it is not held up.") from None
+        self._passes = bitrate is None and encoder is None and self._can_pass(self._container)
+        follow = self._follow_demand
+        self._gop = GopCache(VIDEO_CLOCK)
+        self._renditions = [
+            Rendition(msgspec.structs.replace(format, codec=codec), bitrate=bitrate, on_demand_change=follow)
+            for codec in (("VP8",) if self._passes else ("H264", "VP8"))
+        ]
+        for rendition in self._renditions:
+            if encoder is not None and rendition.format.codec == "H264":
+                rendition.encoder = encoder
+        self._plain = Feed(format, on_demand_change=follow, gop=self._gop) if self._passes else None
+        streams = self._container.streams
+        self._audio = Feed(AudioFormat(), on_demand_change=follow) if streams.audio else None
+
+    @property
+    def video(self) -> Feed:
+        """The pictures in H.264."""
+        return self._plain or self._renditions[0].feed
+
+    @property
+    def video_feeds(self) -> Mapping[str, Feed]:
+        """The pictures by codec, the preferred one first."""
+        feeds = [rendition.feed for rendition in self._renditions]
+        return {feed.codec: feed for feed in ([self._plain, *feeds] if self._plain else feeds)}
+
+    @property
+    def audio(self) -> Feed | None:
+        """The sound, if any."""
+        return self._audio
+
+    @property
+    def passes_through(self) -> bool:
+        """Whether the pictures are sent as they come."""
+        return self._passes
+
+    @property
+    def lost(self) -> str | None:
+        """What is the matter with the source; None while it is there."""
+        return self._lost
+
+    def follow(self, told: Callable[[str | None], None]) -> None:
+        """Call ``told``, in the event loop's thread, with why when the source is lost, with None when it is back."""
+        self._told = told
+        self._follow_demand()
+
+    def request_keyframe(self) -> None:
+        """Only encoders of ours make them."""
+        for rendition in self._renditions:
+            rendition.feed.request_keyframe()
+
+    async def aclose(self) -> None:
+        """End all subscriptions and the thread. Idempotent."""
+        self._closed.set()
+        for feed in self._feeds():
+            feed.end()
+        if self._thread is None:
+            if self._container is not None:
+                self._container.close()
+                self._container = None
+        else:
+            # A device that hangs in the kernel is not waited for; the thread ends when it lets go.
+            await asyncio.to_thread(self._thread.join, 1.0)
+
+    def _feeds(self) -> Iterator[Feed]:
+        yield from self.video_feeds.values()
+        if self._audio is not None:
+            yield self._audio
+
+    def _follow_demand(self) -> None:
+        if self._thread is None and not self._closed.is_set():
+            self._loop = asyncio.get_running_loop()
+            self._thread = threading.Thread(target=self._main, name="sightline-live", daemon=True)
+            self._thread.start()
+
+    # -- when it is opened
+
+    def _look(self, container: av.container.InputContainer) -> VideoFormat:
+        if not container.streams.video:
+            raise UnsupportedMedia(f"{self._input.name} has no video, so there is no picture to send.")
+        stream = container.streams.video[0]
+        codec = stream.codec_context
+        if not codec.width or not codec.height:
+            raise UnsupportedMedia(
+                f"{self._input.name} sends {codec.name or 'a codec'} that FFmpeg cannot make out. Set it to H.264."
+            )
+        rate = float(stream.average_rate or stream.guessed_rate or 30)
+        profile = profile_of(codec.extradata) if codec.name == "h264" else None
+        return VideoFormat(
+            codec.width // 2 * 2,
+            codec.height // 2 * 2,
+            rate if 1 <= rate <= 240 else 30.0,
+            profile_level_id=profile or "42e01f",
+        )
+
+    def _can_pass(self, container: av.container.InputContainer) -> bool:
+        stream = container.streams.video[0]
+        codec = stream.codec_context
+        if codec.name != "h264" or codec.profile not in PROFILES or codec.pix_fmt not in ("yuv420p", "yuvj420p"):
+            return False
+        if codec.has_b_frames and codec.profile not in ("Baseline", "Constrained Baseline"):
+            # Some cameras only say that they might: whether they do is seen in the order of the times.
+            pictures, last = 0, -1
+            with contextlib.suppress(av.FFmpegError, OSError):
+                for packet in container.demux():
+                    self._held.append(packet)
+                    if packet.stream is stream and packet.pts is not None:
+                        if packet.pts <= last:
+                            return False
+                        last, pictures = packet.pts, pictures + 1
+                    if pictures >= _LOOKED_AT:
+                        break
+        return True
+
+    # -- the thread
+
+    def _main(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._closed.is_set():
+            begun = time.monotonic()
+            try:
+                container = self._container or self._input.open()
+                self._container = None
+                with container:
+                    self._read(container)
+                reason = f"{self._input.name} has ended."
+            except MediaError as error:
+                reason = str(error)
+            except (av.FFmpegError, OSError, ValueError) as error:
+                # What FFmpeg says may have the whole address in it.
+                said = getattr(error, "strerror", None) or type(error).__name__
+                reason = f"{self._input.name} was lost: {without_password(said)}."
+            self._held = []
+            if self._closed.is_set():
+                return
+            if time.monotonic() - begun > _LONGEST_PAUSE:
+                pause = _FIRST_PAUSE
+            if self._lost is None:
+                pause = _FIRST_PAUSE
+                log.warning("the source is lost: %s It is opened again until it is back.", reason)
+                self._tell(reason)
+            self._closed.wait(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _read(self, container: av.container.InputContainer) -> None:
+        self._look(container)
+        video = container.streams.video[0]
+        audio = container.streams.audio[0] if container.streams.audio and self._audio is not None else None
+        if self._plain is not None and video.codec_context.name != "h264":
+            raise UnsupportedMedia(f"{self._input.name} sends {video.codec_context.name} now, and sent H.264 before.")
+        normalizer = None
+        if self._plain is not None:
+            normalizer = Normalizer(BitStreamFilterContext("h264_mp4toannexb", video))
+        self._clock.reconnected()
+        pictures = Worker("sightline-live-video", video, self._renditions, self._publish)
+        sound = None
+        if audio is not None and self._audio is not None and audio.codec_context.name != "opus":
+            sound = SoundWorker("sightline-live-audio", audio, self._audio, self._publish)
+        held, self._held = self._held, []
+        try:
+            for packet in _all(held, container, [video, *([audio] if audio is not None else [])]):
+                if self._closed.is_set():
+                    return
+                if packet.size == 0:
+                    continue
+                if self._lost is not None:
+                    log.info("the source is back: %s", self._input.name)
+                    self._tell(None)
+                self._take(packet, normalizer, pictures, sound)
+        finally:
+            pictures.stop()
+            if sound is not None:
+                sound.stop()
+
+    def _take(
+        self, packet: av.Packet[Any], normalizer: Normalizer | None, pictures: Worker, sound: SoundWorker | None
+    ) -> None:
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        at = float(stamp * packet.time_base) if stamp is not None and packet.time_base is not None else None
+        now = time.monotonic() - self._started
+        if packet.stream.type == "video":
+            seconds = self._clock.at(packet.stream.index, at, now)
+            if normalizer is None:
+                pictures.put(packet, seconds)
+                return
+            for data, keyframe in normalizer.take(packet):
+                unit = EncodedUnit(data, round(seconds * VIDEO_CLOCK), keyframe)
+                assert self._plain is not None
+                self._publish((self._plain, unit))
+                again = av.Packet(data)
+                again.pts, again.time_base, again.is_keyframe = unit.timestamp, Fraction(1, VIDEO_CLOCK), keyframe
+                pictures.put(again, seconds)
+        elif packet.stream.type == "audio":
+            seconds = self._clock.at(packet.stream.index, at, now)
+            if sound is not None:
+                sound.put(packet, seconds)
+            elif self._audio is not None:
+                self._publish((self._audio, EncodedUnit(bytes(packet), round(seconds * AUDIO_CLOCK))))
+
+    def _publish(self, made: Made) -> None:
+        feed, unit = made
+        self._in_loop(partial(feed.publish, unit))
+
+    def _tell(self, reason: str | None) -> None:
+        self._lost = reason
+        if self._told is not None:
+            self._in_loop(partial(self._told, reason))
+
+    def _in_loop(self, deliver: Callable[[], None]) -> None:
+        assert self._loop is not None
+        with contextlib.suppress(RuntimeError):  # the loop is closed: there is nobody left to tell
+            self._loop.call_soon_threadsafe(self._deliver, deliver)
+
+    def _deliver(self, deliver: Callable[[], None]) -> None:
+        if not self._closed.is_set():
+            deliver()
+
+
+def _all(
+    held: list[av.Packet[Any]], container: av.container.InputContainer, streams: list[av.stream.Stream]
+) -> Iterator[av.Packet[Any]]:
+    indices = {stream.index for stream in streams}
+    yield from (packet for packet in held if packet.stream.index in indices)
+    yield from container.demux(streams)

@@ -1,0 +1,137 @@
+"""Decoding and encoding of a live source's packets, in threads that never hold up its reading."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import av
+
+from .encoders import AudioEncoder
+from .feed import Feed
+from .rendition import Encoding, Rendition
+from .run import Made
+
+__all__ = ["SoundWorker", "Worker"]
+
+log = logging.getLogger(__name__)
+
+_WAITING = 90
+"""Packets that wait at most; a decoder that slow goes on at a keyframe."""
+
+_BEHIND = 3
+"""Pictures that may wait; with more, they are only decoded until it has caught up."""
+
+_Item: TypeAlias = "tuple[av.Packet[Any], float]"
+
+
+class _Thread:
+    def __init__(self, name: str) -> None:
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it, after the packet that is being worked on."""
+        self._queue.put(None)
+
+    def _main(self) -> None:
+        while (item := self._queue.get()) is not None:
+            try:
+                self._work(*item)
+            except (av.FFmpegError, OSError, ValueError) as error:
+                log.debug("%s: a packet cannot be used: %s", self._thread.name, error)
+
+    def _work(self, packet: av.Packet[Any], seconds: float) -> None:
+        raise NotImplementedError
+
+
+class Worker(_Thread):
+    """Pictures for the renditions that are taken."""
+
+    def __init__(
+        self, name: str, stream: av.VideoStream, renditions: Sequence[Rendition], publish: Callable[[Made], None]
+    ) -> None:
+        context = stream.codec_context
+        self._codec, self._extradata, self._is_raw = context.name, context.extradata, context.name == "wrapped_avframe"
+        self._stream = context
+        self._renditions = renditions
+        self._publish = publish
+        self._group: list[_Item] = []
+        self._fed = False
+        self._encodings: list[Encoding] = []
+        self._decoder: av.VideoCodecContext | None = None
+        super().__init__(name)
+
+    def put(self, packet: av.Packet[Any], seconds: float) -> None:
+        """A picture came. Called in the thread that reads."""
+        if packet.is_keyframe or len(self._group) > 10 * _WAITING:
+            self._group = []
+        if packet.is_keyframe or self._group:
+            self._group.append((packet, seconds))
+        if not any(rendition.feed.subscribers for rendition in self._renditions):
+            self._fed = False
+        elif self._fed:
+            self._queue.put((packet, seconds))
+        elif self._queue.qsize() == 0:
+            # Decoding begins with the group's keyframe, wherever in it the first viewer comes.
+            self._fed = True
+            for item in self._group:
+                self._queue.put(item)
+        if self._queue.qsize() > _WAITING and len(self._group) < _WAITING:
+            self._fed = False
+
+    def _work(self, packet: av.Packet[Any], seconds: float) -> None:
+        if not self._encodings:
+            self._encodings = [rendition.begin() for rendition in self._renditions]
+        if self._decoder is None:
+            self._decoder = self._new_decoder()
+        frames = self._decoder.decode(packet)
+        if self._queue.qsize() > _BEHIND:
+            return
+        for frame in frames:
+            for encoding in self._encodings:
+                for made in encoding.encode(frame, seconds=seconds):
+                    self._publish(made)
+
+    def _new_decoder(self) -> av.VideoCodecContext:
+        decoder = av.CodecContext.create(self._codec, "r")
+        assert isinstance(decoder, av.VideoCodecContext)
+        if self._extradata:
+            decoder.extradata = self._extradata
+        decoder.width, decoder.height = self._stream.width, self._stream.height
+        if self._codec == "rawvideo":
+            decoder.pix_fmt = self._stream.pix_fmt
+        decoder.thread_count = 1
+        return decoder
+
+
+class SoundWorker(_Thread):
+    """Sound in Opus."""
+
+    def __init__(self, name: str, stream: av.AudioStream, feed: Feed, publish: Callable[[Made], None]) -> None:
+        context = stream.codec_context
+        decoder = av.CodecContext.create(context.name, "r")
+        assert isinstance(decoder, av.AudioCodecContext)
+        if context.extradata:
+            decoder.extradata = context.extradata
+        decoder.sample_rate = context.sample_rate
+        decoder.layout = context.layout
+        self._decoder = decoder
+        self._encoder = AudioEncoder()
+        self._feed = feed
+        self._publish = publish
+        super().__init__(name)
+
+    def put(self, packet: av.Packet[Any], seconds: float) -> None:
+        """A packet came. Called in the thread that reads."""
+        if self._feed.subscribers and self._queue.qsize() < 10 * _WAITING:
+            self._queue.put((packet, seconds))
+
+    def _work(self, packet: av.Packet[Any], seconds: float) -> None:
+        for frame in self._decoder.decode(packet):
+            for unit in self._encoder.encode(frame, seconds=seconds):
+                self._publish((self._feed, unit))

@@ -1,0 +1,216 @@
+"""Pictures and sound of one's own Python code as a source."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeAlias
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UnsupportedMedia
+from .encoders import AudioEncoder
+from .feed import Feed
+from .rendition import Rendition
+from .run import Made
+from .tone import SAMPLE_RATE
+from .units import AudioFormat, VideoFormat
+
+__all__ = ["OwnSource", "Picture", "Sound"]
+
+log = logging.getLogger(__name__)
+
+Picture: TypeAlias = "npt.NDArray[np.uint8] | av.VideoFrame"
+"""``(height, width, 3) uint8`` RGB, or a frame of PyAV's in any format."""
+
+Sound: TypeAlias = "npt.NDArray[np.int16] | av.AudioFrame"
+"""``(samples, 2) int16`` at 48 kHz, or a frame of PyAV's."""
+
+_WAITING = 2
+"""Pictures that wait for the encoder; with more, the newest are left out."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+"""Seconds before what failed or ended is begun anew; doubled each time."""
+
+
+class OwnSource:
+    """Encodes what async generators yield: once, for all viewers, in threads of its own.
+
+    ::
+
+        async def pictures():
+            while True:
+                yield await camera.read()  # (720, 1280, 3) uint8
+
+        source = sightline.Source(pictures, width=1280, height=720)
+
+    A picture is taken to be of the moment in which it is yielded. The generators run from the first viewer on; one that
+    ends or fails is called again, and viewers see ``source-lost`` meanwhile.
+    """
+
+    def __init__(
+        self,
+        pictures: Callable[[], AsyncIterator[Any]],
+        *,
+        width: int,
+        height: int,
+        frame_rate: float = 30.0,
+        sounds: Callable[[], AsyncIterator[Any]] | None = None,
+        bitrate: int | None = None,
+    ) -> None:
+        """``width`` and ``height``: what is sent, in pixels; ``bitrate``: of the video, in bits per second.
+
+        Raises UnsupportedMedia for a size that cannot be encoded.
+        """
+        if not (16 <= width <= 7680 and 16 <= height <= 4320) or width % 2 or height % 2:
+            raise UnsupportedMedia(f"Pictures of {width}x{height} cannot be encoded. Give even sizes from 16x16 on.")
+        self._make = {"video": pictures} | ({"audio": sounds} if sounds is not None else {})
+        follow = self._follow_demand
+        self._renditions = [
+            Rendition(VideoFormat(width, height, frame_rate, codec=codec), bitrate=bitrate, on_demand_change=follow)
+            for codec in ("H264", "VP8")
+        ]
+        self._audio = None if sounds is None else Feed(AudioFormat(), on_demand_change=follow)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._queues: list[queue.Queue[tuple[Any, float] | None]] = []
+        self._threads: list[threading.Thread] = []
+        self._told: Callable[[str | None], None] | None = None
+        self._missing: set[str] = set()
+        self._closed = False
+        self._started = 0.0
+
+    @property
+    def video(self) -> Feed:
+        """The pictures in H.264."""
+        return self._renditions[0].feed
+
+    @property
+    def video_feeds(self) -> Mapping[str, Feed]:
+        """The pictures by codec, the preferred one first."""
+        return {rendition.feed.codec: rendition.feed for rendition in self._renditions}
+
+    @property
+    def audio(self) -> Feed | None:
+        """The encoded sound, if any."""
+        return self._audio
+
+    def follow(self, told: Callable[[str | None], None]) -> None:
+        """Call ``told`` with why when a generator ended or failed, and with None when all yield again."""
+        self._told = told
+
+    def request_keyframe(self) -> None:
+        """Make the next picture a keyframe, as soon as the interval between them allows."""
+        for rendition in self._renditions:
+            rendition.feed.request_keyframe()
+
+    async def aclose(self) -> None:
+        """End all subscriptions, generators and threads. Idempotent."""
+        self._closed = True
+        for feed in self._feeds():
+            feed.end()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for each in self._queues:
+            with suppress(queue.Empty):
+                while True:
+                    each.get_nowait()
+            each.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        self._queues, self._threads = [], []
+
+    def _feeds(self) -> list[Feed]:
+        feeds = [rendition.feed for rendition in self._renditions]
+        return feeds if self._audio is None else [*feeds, self._audio]
+
+    def _follow_demand(self) -> None:
+        if self._tasks or self._closed or not any(feed.subscribers for feed in self._feeds()):
+            return
+        loop = asyncio.get_running_loop()
+        self._started = time.monotonic()
+        for kind, make in self._make.items():
+            waiting: queue.Queue[tuple[Any, float] | None] = queue.Queue(_WAITING if kind == "video" else 50)
+            work = self._encode_pictures if kind == "video" else self._encode_sounds
+            thread = threading.Thread(target=work, args=(loop, waiting), name=f"sightline-own-{kind}", daemon=True)
+            thread.start()
+            self._queues.append(waiting)
+            self._threads.append(thread)
+            self._tasks.append(loop.create_task(self._take(kind, make, waiting), name=f"own {kind}"))
+
+    async def _take(
+        self, kind: str, make: Callable[[], AsyncIterator[Any]], waiting: queue.Queue[tuple[Any, float] | None]
+    ) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async for item in make():
+                    if kind in self._missing:
+                        pause = _FIRST_PAUSE
+                        self._tell(kind, None)
+                    with suppress(queue.Full):
+                        waiting.put_nowait((item, time.monotonic() - self._started))
+                reason = f"The source's own code for {kind} has ended."
+            except Exception as error:  # whatever a program of somebody else's raises
+                log.exception("the source's own code for %s failed; it is begun anew", kind)
+                reason = f"The source's own code for {kind} failed: {type(error).__name__}"
+            self._tell(kind, reason)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _tell(self, kind: str, reason: str | None) -> None:
+        if reason is None:
+            self._missing.discard(kind)
+        else:
+            self._missing.add(kind)
+        if self._told is not None and (reason is not None or not self._missing):
+            self._told(reason)
+
+    def _encode_pictures(self, loop: asyncio.AbstractEventLoop, waiting: queue.Queue[tuple[Any, float] | None]) -> None:
+        encodings = [rendition.begin() for rendition in self._renditions]
+        while (item := waiting.get()) is not None:
+            picture, seconds = item
+            try:
+                frame = picture if isinstance(picture, av.VideoFrame) else av.VideoFrame.from_ndarray(picture, "rgb24")
+                for encoding in encodings:
+                    for made in encoding.encode(frame, seconds=seconds):
+                        self._publish(loop, made)
+            except (ValueError, TypeError, AttributeError, av.FFmpegError) as error:
+                log.warning("a picture of the source's own code cannot be used: %s", error)
+
+    def _encode_sounds(self, loop: asyncio.AbstractEventLoop, waiting: queue.Queue[tuple[Any, float] | None]) -> None:
+        encoder = AudioEncoder()
+        assert self._audio is not None
+        while (item := waiting.get()) is not None:
+            sound, seconds = item
+            try:
+                for unit in encoder.encode(_sound_frame(sound), seconds=seconds):
+                    self._publish(loop, (self._audio, unit))
+            except (ValueError, TypeError, AttributeError, av.FFmpegError) as error:
+                log.warning("a sound of the source's own code cannot be used: %s", error)
+
+    def _publish(self, loop: asyncio.AbstractEventLoop, made: Made) -> None:
+        feed, unit = made
+        with suppress(RuntimeError):  # the loop is closed: there is nobody left to tell
+            loop.call_soon_threadsafe(partial(self._deliver, feed.publish, unit))
+
+    def _deliver(self, publish: Callable[[Any], None], unit: object) -> None:
+        if not self._closed:
+            publish(unit)
+
+
+def _sound_frame(sound: Any) -> av.AudioFrame:
+    if isinstance(sound, av.AudioFrame):
+        return sound
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound).reshape(1, -1), format="s16", layout="stereo")
+    frame.sample_rate = SAMPLE_RATE
+    return frame
