@@ -143,7 +143,20 @@ def test_no_service_is_told_with_its_address(service: Service) -> None:
     assert endpoint in refused(service, "channel", "list", "--endpoint", endpoint)
 
 
-COMMANDS = ["", "serve", "demo", "master", "view", "doctor", "link", "channel", "channel create", "channel list", "credentials", "env"]
+COMMANDS = [
+    "",
+    "serve",
+    "demo",
+    "master",
+    "view",
+    "doctor",
+    "link",
+    "channel",
+    "channel create",
+    "channel list",
+    "credentials",
+    "env",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
