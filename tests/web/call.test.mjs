@@ -185,7 +185,7 @@ async function entered(name = 'Ann') {
   all.client.open(name);
   await settled();
   const [socket] = Socket.all;
-  socket.hears({ type: 'id', id: 7 });
+  socket.hears({ type: 'id', id: 7, resume: 'r7' });
   socket.hears({ type: 'userlist', users: [name, 'Bob', null] });
   return { ...all, socket };
 }
@@ -227,6 +227,14 @@ test('messages go out as the sample has them, and come in as events', async () =
   ]);
 });
 
+test('who comes and goes, also told one by one', async () => {
+  const { client, socket } = await entered();
+  socket.hears({ type: 'users', joined: ['Cem', 'Dee'], left: ['Bob'] });
+  assert.deepEqual(client.users, ['Ann', 'Cem', 'Dee']);
+  socket.hears({ type: 'users', joined: ['Cem'], left: ['Cem'] });
+  assert.deepEqual(client.users, ['Ann', 'Dee', 'Cem']);
+});
+
 test('junk changes nothing', async () => {
   const { socket, heard } = await entered();
   heard.length = 0;
@@ -247,7 +255,7 @@ test('the socket comes back by itself, later and later, under the same name', as
   timers.pop().callback();
   await settled();
   Socket.all[2].hears({ type: 'id', id: 9 });
-  assert.equal(Socket.all[2].sent[0].name, 'Ann');
+  assert.deepEqual([Socket.all[2].sent[0].name, Socket.all[2].sent[0].resume], ['Ann', 'r7']);
   client.close();
   assert.equal(Socket.all[2].readyState, 3);
 });

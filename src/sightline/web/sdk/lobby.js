@@ -52,6 +52,8 @@ export class LobbyClient extends Emitter {
   #socket = null;
   /** @type {unknown} */
   #id = null;
+  /** Proves to the service that the next socket is this one's: it keeps name, place and calls. @type {unknown} */
+  #resume;
   #claimed = false;
   #tries = 0;
   /** @type {unknown} */
@@ -88,6 +90,7 @@ export class LobbyClient extends Emitter {
     this.#platform.clearTimeout(this.#timer);
     this.#drop();
     this.users = [];
+    this.#resume = undefined;
     this.#become('closed');
   }
 
@@ -183,14 +186,20 @@ export class LobbyClient extends Emitter {
     const from = typeof message.name === 'string' ? message.name : '';
     const sdp = /** @type {{sdp?: unknown} | undefined} */ (message.sdp)?.sdp;
     if (type === 'id') {
+      const resume = this.#resume;
       this.#id = message.id;
-      this.#socket?.send(JSON.stringify({ type: 'username', name: this.name, id: this.#id, date: Date.now() }));
+      this.#resume = message.resume;
+      this.#socket?.send(JSON.stringify({ type: 'username', name: this.name, id: this.#id, date: Date.now(), resume }));
     } else if (type === 'rejectusername') {
       const wanted = this.name;
       this.name = from || wanted;
       if (from !== wanted) this.emit('nametaken', { wanted, name: from });
     } else if (type === 'userlist' && Array.isArray(message.users)) {
       this.#listed(message.users.filter((user) => typeof user === 'string'));
+    } else if (type === 'users' && Array.isArray(message.joined) && Array.isArray(message.left)) {
+      const { joined, left } = /** @type {{joined: unknown[], left: unknown[]}} */ (message);
+      const stay = this.users.filter((user) => !left.includes(user) && !joined.includes(user));
+      this.#listed([...stay, ...joined.filter((user) => typeof user === 'string')]);
     } else if (type === 'video-offer' && typeof sdp === 'string') {
       this.emit('offer', { from, description: { type: 'offer', sdp } });
     } else if (type === 'video-answer' && typeof sdp === 'string') {

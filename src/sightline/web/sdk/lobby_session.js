@@ -22,7 +22,7 @@ export function lobbyFromService({ room = '', token = '', service = '', fetch })
     /** @type {unknown} */
     let body;
     try {
-      response = await request(`${service}/sightline/v1/lobby`, {
+      response = await request(`${service}/sightline/v1/call-session`, {
         method: 'POST',
         headers,
         body: JSON.stringify(room ? { room } : {}),
