@@ -21,7 +21,7 @@ const scripts = pages.filter((name) => name.endsWith('.js') && !name.endsWith('m
 
 const STATES = ['idle', 'opening', 'offering', 'connecting', 'watching', 'recovering', 'waiting', 'stalled', 'absent', 'failed', 'closed'];
 const STAGES = ['page', 'session', 'offerReady', 'socket', 'answer', 'connected', 'firstFrame'];
-const NOTICES = ['network-changed', 'connection-lost', 'offline', 'camera-offline', 'camera-silent', 'no-media', 'other'];
+const NOTICES = ['network-changed', 'connection-lost', 'offline', 'camera-offline', 'camera-silent', 'no-media', 'source-lost', 'other'];
 const placeholders = (message) => [...message.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
 
 test('every message is there in English and Korean, with the same values filled in', () => {
