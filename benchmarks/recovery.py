@@ -113,7 +113,7 @@ def main() -> None:
                 for number in args.only
             }
             gone = [lose_camera(uplinks, folder, *each, args.runs) for each in GONE] if args.camera else []
-    report(runs, gone)
+            report(runs, gone)  # before all ends: whatever may be wrong with that
 
 
 def arguments() -> argparse.Namespace:
