@@ -12,6 +12,8 @@ import pytest
 from tests.unit.cli.conftest import Run
 from tests.unit.client.fake_kvs import ARN, KEY, SECRET, FakeKvs
 
+pytestmark = pytest.mark.realtime
+
 # ------------------------------------------------------------------------------------------- channel
 
 

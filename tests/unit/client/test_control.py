@@ -36,6 +36,8 @@ from sightline.service.tls import TlsKeeper
 from sightline.wire.sigv4 import Credentials
 from tests.unit.client.fake_kvs import ARN, KEY, SECRET, FakeKvs, error
 
+pytestmark = pytest.mark.realtime
+
 
 class Clock:
     """The service's clock; botocore signs with the machine's."""

@@ -15,6 +15,8 @@ from sightline.timers import Timers
 from sightline.wire.messages import MessageType, encode_payload
 from tests.unit.client.fake_signaling import FakeSession, FakeSignaling, eventually
 
+pytestmark = pytest.mark.realtime
+
 HASTY = Timers(ping=0.1, dead=0.25)
 
 

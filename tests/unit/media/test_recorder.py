@@ -16,6 +16,8 @@ from sightline.media.recorder import Recorder
 from tests.harness.polling import eventually
 from tests.unit.media.received_frames import Frame, pictures, sounds, together
 
+pytestmark = pytest.mark.realtime
+
 
 def watch(path: Path) -> list[tuple[float, int | None]]:
     """Time and number of each picture in the file."""

@@ -22,6 +22,8 @@ from sightline.viewer import Message, NoticeGiven, StateChanged, ViewerEvent, Vi
 from tests.unit.media.received_frames import pictures, sounds
 from tests.unit.viewer.camera import QUICK, Camera, eventually
 
+pytestmark = pytest.mark.realtime
+
 HASTY: dict[str, Any] = {"policy": RetryOnce(pause=0.05), "options": QUICK}
 
 

@@ -36,6 +36,8 @@ from sightline.wire.messages import (
     encode_relayed,
 )
 
+pytestmark = pytest.mark.realtime
+
 VIEWER = ViewerPresence(
     client_id="viewer-123",
     connection_state="connected",

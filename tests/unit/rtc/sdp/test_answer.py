@@ -22,6 +22,8 @@ from sightline.rtc.sdp import (
 from .samples import H264, NAMES, OPUS, TRANSPORT, VP8, audio, master, sample, video
 from .test_parse import descriptions
 
+pytestmark = pytest.mark.realtime
+
 OFFERS = [name for name in NAMES if "offer" in name and "firefox" not in name]
 
 

@@ -26,6 +26,8 @@ from sightline.rtc.sdp import (
 
 from .samples import NAMES, sample
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_sample_reads_and_comes_back_from_our_own_writing(name: str) -> None:
