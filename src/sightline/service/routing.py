@@ -29,6 +29,8 @@ MAX_BODY = 256 * 1024
 """Bytes of a request body: 50 tags of the longest are a fifth of it."""
 _BODY_TIMEOUT = 10.0
 _SLASHES = re.compile(r"/{2,}")
+_CLIENT_GONE = 499
+"""For the metrics alone, as nginx counts them."""
 
 
 class Router:
@@ -59,6 +61,8 @@ class Router:
             answer = link_error(error)
         except asyncio.CancelledError:
             raise
+        except ConnectionError:
+            answer = web.Response(status=_CLIENT_GONE)  # nobody is left to read it
         except Exception:
             answer = failure("InternalFailure", "Something went wrong in the service; its log says what.", status=500)
             bind(logger, trace_id=answer.headers["x-amzn-RequestId"]).exception("%s %s failed", request.method, path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator
 
 import pytest
@@ -121,3 +123,17 @@ async def test_a_session_says_whether_the_camera_is_there(room: Inside) -> None:
     )
     assert refusal.json["error"]["id"] == "unknown-channel"  # type: ignore[index]
     assert room.context.refusals["session", Reason.UNKNOWN_CHANNEL] == 1
+
+
+async def test_a_client_that_is_gone_before_its_answer_is_nobodys_fault(
+    room: Inside, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(5):
+        client = socket.create_connection(("127.0.0.1", room.port))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its close is a reset
+        query = "X-Amz-ChannelARN=arn&X-Amz-ClientId=v&X-Sightline-Extras=1"
+        client.sendall(f"GET /viewer?{query} HTTP/1.1\r\nHost: {room.host}\r\n{UPGRADE}\r\n".encode())
+        client.close()
+    await eventually(lambda: room.context.refusals["socket", Reason.WRONG_KEY] == 5)
+    await asyncio.sleep(0.05)
+    assert [record.getMessage() for record in caplog.records if record.levelname in ("ERROR", "WARNING")] == []
