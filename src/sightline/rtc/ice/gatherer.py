@@ -119,9 +119,14 @@ class Gatherer:
     async def _open_all(self) -> list[AgentProtocol]:
         addresses = host_addresses(self._config.interfaces)[:_MAX_ADDRESSES]
         roll = random.random()
-        opened = await asyncio.gather(
-            *(self._open(address, rank, roll) for rank, address in enumerate(addresses)), return_exceptions=True
-        )
+        try:
+            opened = await asyncio.gather(
+                *(self._open(address, rank, roll) for rank, address in enumerate(addresses)), return_exceptions=True
+            )
+        except asyncio.CancelledError:
+            for protocol in self._sockets:  # nobody gets them any more
+                protocol.transport.abort()
+            raise
         protocols = [protocol for protocol in opened if isinstance(protocol, AgentProtocol)]
         if self._closed:
             for protocol in protocols:
