@@ -459,8 +459,12 @@ def test_quick_times_are_shorter_than_the_real_ones() -> None:
     assert QUICK.disconnected < IceTimes().disconnected
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def test_gathering_that_is_cancelled_at_any_moment_leaves_no_socket() -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = descriptors()
     for turns in range(12):
         end = End(controlling=True, config=IceConfig())
         gathering = asyncio.get_running_loop().create_task(end.agent.gather())
@@ -470,4 +474,4 @@ async def test_gathering_that_is_cancelled_at_any_moment_leaves_no_socket() -> N
         await asyncio.gather(gathering, return_exceptions=True)
         await end.agent.aclose()
         await asyncio.sleep(0)
-    await eventually(lambda: len(list(Path("/proc/self/fd").iterdir())) == before)
+    await eventually(lambda: descriptors() == before)
