@@ -230,6 +230,7 @@ class Exchange:
         if loser.role is Role.MASTER:
             # Gone and here again, at once: what the one before was told, the new one does not know.
             channel.askers.clear()
+            loser.asked_until = 0.0
             outputs += channel.master_told_to_all()
         if len(recent) < 3:
             return [*outputs, Close(loser, CloseCode.REPLACED, "a newer connection of this id took over")]

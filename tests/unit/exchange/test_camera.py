@@ -306,3 +306,16 @@ def test_who_floods_is_told_why_it_is_cut() -> None:
         for _ in range(21):
             room.junk(client)
     assert (viewer.reasons(), viewer.codes, plain.frames) == (["too-many-requests"], [CloseCode.POLICY], [])
+
+
+def test_a_camera_that_lost_its_place_owes_no_sign_of_life() -> None:
+    """Muted, as the third in a minute is: nobody asks it any more, and its silence says nothing of the new one."""
+    room = Room()
+    cameras = [room.master() for _ in range(3)]
+    viewer = room.viewer("v1", extras=True)
+    ask(room, viewer)
+    viewer.frames.clear()
+    room.master()
+    room.live(3)
+    assert "camera-silent" not in viewer.reasons()
+    assert [len(camera.drops) for camera in cameras] == [0, 0, 0]
