@@ -45,6 +45,8 @@ class Setting(msgspec.Struct, frozen=True):
     help: str
     metavar: str = ""
     secret: bool = False
+    alone: str = ""
+    """What the flag means when it stands alone."""
 
     @property
     def environment(self) -> str:
@@ -84,6 +86,8 @@ SETTINGS: Final = (
     Setting("message_rate", "int", "messages per second that a socket may send; twice that in a burst", "N"),
     Setting("socket_idle", "seconds", "close sockets without traffic after this time; 0: never", "SECONDS"),
     Setting("socket_lifetime", "seconds", "close sockets after this time; 0: never", "SECONDS"),
+    Setting("open_lobby", "text", "calls without a link: off, local (this machine) or lan", "WHERE", alone="local"),
+    Setting("mdn_port", "port", "development only: a lobby without links for the MDN sample, which dials 6503", "PORT"),
     Setting("log_format", "text", "text or json", "FORMAT"),
     Setting("log_level", "text", "debug, info, warning or error", "LEVEL"),
 )
@@ -118,6 +122,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     message_rate: int = 100
     socket_idle: float = 0.0
     socket_lifetime: float = 0.0
+    open_lobby: str = "off"
+    mdn_port: int = 0
     log_format: str = "text"
     log_level: str = "info"
     turn: tuple[TurnServer, ...] = ()
@@ -282,6 +288,8 @@ def _check(settings: Settings) -> None:
         raise ConfigError(
             f"SIGHTLINE_TURN_PORTS must be like 49152-65535, from 1024 up; it is {settings.turn_ports!r}."
         )
+    if settings.open_lobby not in ("off", "local", "lan"):
+        raise ConfigError(f"SIGHTLINE_OPEN_LOBBY must be off, local or lan; it is {settings.open_lobby!r}.")
     if settings.log_format not in ("text", "json"):
         raise ConfigError(f"SIGHTLINE_LOG_FORMAT must be text or json; it is {settings.log_format!r}.")
     if settings.log_level not in ("debug", "info", "warning", "error"):

@@ -21,10 +21,12 @@ def register(commands: Commands) -> None:
     parser = add_command(
         commands,
         "link",
-        help="make a link with which somebody can watch a channel (or be its camera)",
-        examples="  sightline link porch\n  sightline link porch --role master --expires 30m",
+        help="make a link with which somebody can watch a channel (or be its camera, or call in a room)",
+        examples="  sightline link porch\n  sightline link porch --role master --expires 30m\n"
+        "  sightline link --room family --expires 2h",
     )
     parser.add_argument("channel", metavar="CHANNEL", nargs="?")
+    parser.add_argument("--room", metavar="NAME", help="for calls in this room, instead of a channel")
     parser.add_argument("--role", choices=("viewer", "master"), default="viewer", help="watch, or be the camera")
     parser.add_argument(
         "--expires", type=duration, default=duration("8h"), metavar="TIME", help="ends after 15m, 8h, …; at most 24h"
@@ -39,8 +41,8 @@ def register(commands: Commands) -> None:
 
 
 def _run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    if (args.channel is None) != bool(args.list or args.revoke):
-        parser.error("give a CHANNEL, or --list, or --revoke ID")
+    if sum(map(bool, (args.channel, args.room, args.list, args.revoke))) != 1:
+        parser.error("give a CHANNEL, or --room NAME, or --list, or --revoke ID")
     return asyncio.run(_link(args))
 
 
@@ -57,7 +59,8 @@ async def _link(args: argparse.Namespace) -> int:
             else:
                 print(f"The link {args.revoke} is revoked; {closed} of its sockets closed.")
         else:
-            link = await admin.create_link(args.channel, role=args.role, expires_in=args.expires)
+            channel, role = (args.room, "caller") if args.room else (args.channel, args.role)
+            link = await admin.create_link(channel, role=role, expires_in=args.expires)
             if args.json:
                 print_json(link)
             else:
@@ -66,7 +69,7 @@ async def _link(args: argparse.Namespace) -> int:
 
 
 def _print_link(link: Link, *, qr: bool) -> None:
-    what = "watch" if link.role == "viewer" else "be the camera of"
+    what = {"viewer": "watch", "master": "be the camera of"}.get(link.role, "call in the room")
     lines = [
         *link.urls,
         *([qr_code(link.urls[0]).rstrip("\n")] if qr else []),

@@ -87,6 +87,8 @@ def add_settings_options(parser: argparse.ArgumentParser) -> None:
             setting.flag,
             dest=setting.name,
             metavar=setting.metavar or setting.name.upper(),
+            nargs="?" if setting.alone else None,
+            const=setting.alone or None,
             help=f"{setting.help} ({setting.environment}{shown})".replace("%", "%%"),
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..config import Settings
+from ..errors import ConfigError
 from .options import Commands, add_command, add_settings_options, settings_from
 
 if TYPE_CHECKING:
@@ -26,12 +27,17 @@ def register(commands: Commands) -> None:
         "  sightline serve --data-dir /var/lib/sightline --public-host cam.example --https-port 443\n"
         "  SIGHTLINE_CONFIG=/etc/sightline.toml sightline serve",
     )
+    parser.add_argument("--lan", action="store_true", help="let --open-lobby be open to the whole network")
     add_settings_options(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
     settings = settings_from(args)
+    if args.lan:
+        if settings.open_lobby == "off":
+            raise ConfigError("--lan says how far --open-lobby reaches: give both, or neither.")
+        settings = settings_from(args, open_lobby="lan")
     from ..service import run
 
     run(settings, ready=_print_ready)
@@ -42,6 +48,12 @@ def _print_ready(service: Service) -> None:
     lines = [f"Sightline {__version__} is ready.", *addresses(service.settings)]
     if not service.settings.access_key_id:
         lines.append(f"  key of the administrator: {service.settings.data_dir / 'credentials'}")
+    if service.settings.open_lobby != "off":
+        where = "everybody in the network" if service.settings.open_lobby == "lan" else "everybody on this machine"
+        lines.append(f"  calls without a link: {where} may enter every room, at /call")
+    if service.settings.mdn_port:
+        port = service.settings.mdn_port
+        lines.append(f"  for development: port {port} is a lobby without links, for the MDN sample")
     lines += trust(service, in_full=sys.stdout.isatty())
     print("\n".join(lines), flush=True)
 

@@ -140,7 +140,8 @@ class Admin:
         return (await self._post("credentials/revoke", body, _Revoked)).closed_sockets
 
     async def create_link(self, channel: str, *, role: str = "viewer", expires_in: float = 8 * 3600) -> Link:
-        """A link to the channel's page. `role` is viewer or master; `expires_in` at most 86400 seconds."""
+        """A link to the channel's page. `role` is viewer, master, or caller (then `channel` is the room);
+        `expires_in` at most 86400 seconds."""
         body = {"channel": channel, "role": role, "expiresIn": expires_in}
         return await self._post("links/create", body, Link)
 

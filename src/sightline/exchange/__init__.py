@@ -3,6 +3,8 @@
 from .connection import Close, Connection, Drop, Muted, Output, Ping, Role, Send
 from .exchange import Exchange, ExchangeLimits, ExchangeStats
 from .failures import FailureLimiter
+from .lobby import Lobby, LobbyLimits
+from .lobby_member import Member, MemberClose, MemberDrop, MemberOutput, MemberPing, MemberSend
 from .presence import PresenceBoard, Report
 
 __all__ = [
@@ -13,6 +15,14 @@ __all__ = [
     "ExchangeLimits",
     "ExchangeStats",
     "FailureLimiter",
+    "Lobby",
+    "LobbyLimits",
+    "Member",
+    "MemberClose",
+    "MemberDrop",
+    "MemberOutput",
+    "MemberPing",
+    "MemberSend",
     "Muted",
     "Output",
     "Ping",

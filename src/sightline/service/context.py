@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from ..config import Settings
-from ..exchange import Exchange, ExchangeLimits, FailureLimiter, PresenceBoard
+from ..exchange import Exchange, ExchangeLimits, FailureLimiter, Lobby, PresenceBoard
 from ..reasons import Reason
 from ..timers import Timers
 from .outbox import Outbox
@@ -40,6 +40,7 @@ class Context:
             limits=ExchangeLimits(max_viewers=settings.max_viewers, message_rate=float(settings.message_rate)),
             timers=self.timers,
         )
+        self.lobby = Lobby(timers=self.timers)
         self.outbox = Outbox()
         self.presence = PresenceBoard(timers=self.timers)
         self.failures = FailureLimiter()

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from ..errors import InvalidArgument, ResourceInUse, ResourceNotFound
-from ..exchange import Close
+from ..exchange import Close, MemberClose
 from ..reasons import Reason
 from ..wire.ids import is_name
 from ..wire.link_token import link_secret, make_token
@@ -22,12 +22,14 @@ from .auth import authenticate, authorise
 from .context import Context
 from .endpoints import base_url
 from .listening import LOOPBACK
+from .lobby import perform_lobby
 from .performing import perform
 from .store import ROLE_ACTIONS, Grant, Key, KeyKind, KeyRole, KeyState
 
 __all__ = ["ADMIN_PATHS", "admin_call", "new_key"]
 
 _PATTERN = re.compile(r"[a-zA-Z0-9_.*?-]{1,256}")
+_PAGES = {KeyRole.VIEWER: "view/{}", KeyRole.MASTER: "broadcast/{}", KeyRole.CALLER: "call?room={}"}
 _MAX_LIFE = 10 * 366 * 86_400
 
 
@@ -48,7 +50,8 @@ class _KeyId(msgspec.Struct, rename="camel"):
 
 class _CreateLink(msgspec.Struct, rename="camel"):
     channel: str
-    role: Literal["viewer", "master"] = "viewer"
+    """Or, for a caller, the room."""
+    role: Literal["viewer", "master", "caller"] = "viewer"
     expires_in: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 8 * 3600.0
 
 
@@ -89,6 +92,8 @@ def new_key(*, role: KeyRole, channels: str, now: float, expires_at: float | Non
 async def _create_key(context: Context, _: web.BaseRequest, wanted: _CreateKey) -> dict[str, object]:
     if _PATTERN.fullmatch(wanted.channel) is None:
         raise InvalidArgument("channel must be a channel name in which '*' and '?' may stand for any characters.")
+    if wanted.role is KeyRole.CALLER:
+        raise InvalidArgument("Rooms are entered with a link, not with a key: sightline link --room ROOM")
     if wanted.role is KeyRole.ADMIN and wanted.channel != "*":
         raise InvalidArgument("An administrator's key is for all channels; leave the channel out.")
     now = context.wall()
@@ -136,7 +141,12 @@ async def _revoke_key(context: Context, _: web.BaseRequest, wanted: _KeyId) -> d
 
 
 async def _create_link(context: Context, request: web.BaseRequest, wanted: _CreateLink) -> dict[str, object]:
-    if not is_name(wanted.channel) or context.store.channel_named(wanted.channel) is None:
+    if wanted.role == "caller":
+        if not is_name(wanted.channel):
+            raise InvalidArgument(
+                f"{wanted.channel[:40]!r} is not the name of a room: letters, digits, '_', '.' and '-'."
+            )
+    elif not is_name(wanted.channel) or context.store.channel_named(wanted.channel) is None:
         raise ResourceNotFound(
             f"There is no channel {wanted.channel!r}. Create it first: sightline channel create {wanted.channel}"
         )
@@ -153,14 +163,14 @@ async def _create_link(context: Context, request: web.BaseRequest, wanted: _Crea
     )
     await context.store.put_key(key)
     token = make_token(context.store.service_secret, link_id)
-    page = "view" if role is KeyRole.VIEWER else "broadcast"
+    page = _PAGES[role].format(quote(wanted.channel))
     return {
         "token": token,
         "linkId": link_id,
         "channel": wanted.channel,
         "role": role.value,
         "expiresAt": key.expires_at,
-        "urls": [f"{base}/{page}/{quote(wanted.channel)}#{token}" for base in _page_bases(context, request)],
+        "urls": [f"{base}/{page}#{token}" for base in _page_bases(context, request)],
     }
 
 
@@ -194,7 +204,9 @@ async def _revoke(context: Context, key: Key) -> dict[str, object]:
     reason = Reason.LINK_REVOKED if key.kind is KeyKind.LINK else Reason.NOT_ALLOWED
     outputs = context.exchange.revoke(key.access_key_id, reason)
     perform(outputs)
-    return {"closedSockets": sum(isinstance(output, Close) for output in outputs)}
+    callers = context.lobby.revoke(key.access_key_id, context.steady())
+    perform_lobby(callers)
+    return {"closedSockets": sum(isinstance(output, Close | MemberClose) for output in (*outputs, *callers))}
 
 
 def _page_bases(context: Context, request: web.BaseRequest) -> list[str]:

@@ -198,6 +198,8 @@ _FILES: Final = _read_files()
 def _file_name(path: str) -> str:
     if path == "/":
         return "/pages/index.html"
+    if path == "/call":
+        return "/pages/call.html"
     if path == "/sdk/sightline.js":
         return "/sdk/index.js"
     folder, _, name = path.strip("/").partition("/")

@@ -16,6 +16,7 @@ from .answers import failure, json_answer, kvs_error, link_error, preflight
 from .context import Context
 from .control_plane import call
 from .keys import ADMIN_PATHS, admin_call
+from .lobby import CALL_SESSION_PATH, LOBBY_PATH, call_session, serve_lobby
 from .metrics import Metrics
 from .pages import SESSION_PATH, is_local, page, session
 from .presence import VIEWERS_PATH, viewers_call
@@ -79,9 +80,11 @@ class Router:
 
     async def _answer(self, request: web.BaseRequest, path: str, operation: Operation | None) -> web.StreamResponse:
         context = self._context
-        if is_upgrade(request) and path in SOCKET_PATHS:
+        if is_upgrade(request) and (path in SOCKET_PATHS or path == LOBBY_PATH):
             if context.draining:
                 return failure("ServiceUnavailable", "The service is stopping.", status=503)
+            if path == LOBBY_PATH:
+                return await serve_lobby(context, request)
             return await serve_socket(context, request, path)
         if operation is not None:
             if request.method == "OPTIONS":
@@ -89,12 +92,14 @@ class Router:
             if request.method != "POST":
                 return _wrong_method(cors=True)
             return json_answer(await call(context, request, operation, await _body(request)))
-        if path in ADMIN_PATHS or path in (SESSION_PATH, VIEWERS_PATH):
+        if path in ADMIN_PATHS or path in (SESSION_PATH, CALL_SESSION_PATH, VIEWERS_PATH):
             if request.method != "POST":
                 return _wrong_method(cors=False)
             body = await _body(request)
             if path == SESSION_PATH:
                 return json_answer(session(context, request, body), cors=False)
+            if path == CALL_SESSION_PATH:
+                return json_answer(call_session(context, request, body), cors=False)
             if path == VIEWERS_PATH:
                 return json_answer(viewers_call(context, request, body), cors=False)
             return json_answer(await admin_call(context, request, path, body), cors=False)

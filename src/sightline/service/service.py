@@ -20,6 +20,8 @@ from ..observe.log import set_up_logging
 from .context import Context
 from .keys import new_key
 from .listening import LOOPBACK, listen
+from .lobby import perform_lobby
+from .lobby_mdn import MdnPort
 from .performing import perform
 from .quiet import http_logger
 from .routing import Router
@@ -89,6 +91,10 @@ class Service:
             shared = await context.turn.share(sock, server, tls.context)
             self._stack.push_async_callback(shared.wait_closed)
             self._stack.callback(shared.close)
+        if settings.mdn_port:
+            mdn = MdnPort(context)
+            self._stack.push_async_callback(mdn.aclose)
+            await mdn.start()
         self._stack.push_async_callback(self._drain, context)
         tasks = [asyncio.create_task(_keep_time(context))]
         if tls is not None:
@@ -115,6 +121,7 @@ class Service:
     async def _drain(self, context: Context) -> None:
         context.draining = True
         perform(context.exchange.shut_down())
+        perform_lobby(context.lobby.shut_down())
         deadline = context.steady() + context.timers.shutdown_spread + _DRAIN
         while len(context.exchange) and context.steady() < deadline:  # noqa: ASYNC110 - a few turns, then over
             await asyncio.sleep(0.02)
@@ -129,6 +136,7 @@ async def _keep_time(context: Context) -> None:
     while True:
         await asyncio.sleep(_TICK)
         perform(context.exchange.tick(context.steady()))
+        perform_lobby(context.lobby.tick(context.steady()))
 
 
 async def _keep_certificate(context: Context, tls: TlsKeeper) -> None:

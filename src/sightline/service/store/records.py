@@ -52,6 +52,8 @@ class KeyRole(StrEnum):
     ADMIN = "admin"
     MASTER = "master"
     VIEWER = "viewer"
+    CALLER = "caller"
+    """Of links only: for a room of the lobby, whose name stands where others have the channel's."""
 
 
 class KeyState(StrEnum):
@@ -79,6 +81,7 @@ ROLE_ACTIONS: dict[KeyRole, tuple[str, ...]] = {
         "sightline:ListViewers",
     ),
     KeyRole.VIEWER: (*_SHARED, "kinesisvideo:ConnectAsViewer", "kinesisvideo:SendAlexaOfferToMaster"),
+    KeyRole.CALLER: (),
 }
 
 

@@ -1,0 +1,373 @@
+"""The lobby: who is in which room, under which name, and what goes from whom to whom (MDN_CALL.md, seed 004.2).
+
+Sans-IO as the exchange: each method takes an input and ``now`` (seconds of a steady clock) and returns what the shell
+has to do, in order. Who a message is from is the connection that it came on, whatever it says.
+
+Two things hold the traffic of a crowd down. The others learn of changes together, a few times a second at the most; and
+whole lists go out ever more seldom as they and the room grow, so that a room never takes more than
+``list_bytes`` a second for them.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from itertools import count
+
+import msgspec
+
+from ..errors import ClientLimitExceeded
+from ..timers import DEFAULT_TIMERS, Timers
+from ..wire.close_codes import CloseCode
+from ..wire.lobby import (
+    CallMessage,
+    ChatMessage,
+    LobbyReason,
+    LobbyRefusal,
+    NameClaim,
+    another_name,
+    call_frame,
+    chat_frame,
+    decode_lobby_message,
+    error_frame,
+    id_frame,
+    name_given_frame,
+    user_changes_frame,
+    user_list_frame,
+)
+from .lobby_member import Member, MemberClose, MemberDrop, MemberOutput, MemberPing, MemberSend, Room
+
+__all__ = ["Lobby", "LobbyLimits"]
+
+_FLOOD = 500
+"""A socket whose messages were refused so often within `_FLOOD_TIME` is closed."""
+_FLOOD_TIME = 10.0
+_ERROR_BURST = 20
+"""Beyond so many refusals within that time, only every tenth is told: errors are no way to make traffic either."""
+
+
+class LobbyLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one room or one socket may take up."""
+
+    max_rooms: int = 1000
+    max_members: int = 2000
+    """Sockets in one room."""
+    message_rate: float = 100.0
+    """Messages per second and socket, twice that in a burst: a call begins with dozens of candidates."""
+    chat_rate: float = 2.0
+    """Messages to the whole room and names claimed per second and socket, five times that in a burst."""
+    list_interval: float = 0.4
+    """Seconds between two lists of a room, at the least."""
+    list_bytes: float = 2_000_000.0
+    """Bytes per second that a room's lists take, about."""
+    naming: float = 60.0
+    """Seconds in which a socket must claim a name."""
+
+
+class Lobby:
+    """All rooms of a service."""
+
+    def __init__(self, *, limits: LobbyLimits | None = None, timers: Timers = DEFAULT_TIMERS) -> None:
+        self.limits = limits or LobbyLimits()
+        self.timers = timers
+        self._rooms: dict[str, Room] = {}
+        self._numbers = count(1)
+        self._checked_at = float("-inf")
+
+    def __len__(self) -> int:
+        """How many sockets are open."""
+        return sum(map(len, self._rooms.values()))
+
+    def members(self) -> Iterator[Member]:
+        """All open sockets."""
+        for room in self._rooms.values():
+            yield from room.sockets()
+
+    def users(self, room: str) -> list[str]:
+        """The names in a room, in the order of their coming."""
+        found = self._rooms.get(room)
+        return list(found.members) if found is not None else []
+
+    # --------------------------------------------------------------------------------- sockets come and go
+
+    def check_admission(self, room: str) -> None:
+        """Raise ClientLimitExceeded when there is no place."""
+        found = self._rooms.get(room)
+        if found is None and len(self._rooms) >= self.limits.max_rooms:
+            raise ClientLimitExceeded("As many rooms are in use as the service may have. Try again later.")
+        if found is not None and len(found) >= self.limits.max_members:
+            raise ClientLimitExceeded("The room is full. Try again when somebody has left.")
+
+    def join(self, member: Member) -> list[MemberOutput]:
+        """A socket is open. It has no name yet, and nobody sees it. Raises ClientLimitExceeded."""
+        self.check_admission(member.room)
+        self._rooms.setdefault(member.room, Room()).nameless.add(member)
+        member.number = next(self._numbers)
+        return [MemberSend(member, id_frame(member.number, member.resume))]
+
+    def leave(self, member: Member, now: float) -> None:
+        """A socket is closed, or about to be. Repeatable.
+
+        The other side of its call is not told: the call goes on without the lobby, and its owner may be back in a
+        moment. A page that closes says so itself.
+        """
+        room = self._rooms.get(member.room)
+        if member.closed or room is None:
+            return
+        member.closed = True
+        if member.name:
+            room.remove(member.name)
+        room.nameless.discard(member)
+        if not len(room):
+            del self._rooms[member.room]
+        elif member.name:
+            # The others are told by the next tick: many may leave at once.
+            self._set_due(room, now)
+
+    def revoke(self, key_id: str, now: float) -> list[MemberOutput]:
+        """Close the sockets of a link that was revoked."""
+        outputs: list[MemberOutput] = []
+        for member in [member for member in self.members() if member.key_id == key_id]:
+            outputs += self._dismiss(member, CloseCode.NOT_ALLOWED, "the link was revoked", now)
+        return outputs
+
+    def shut_down(self) -> list[MemberOutput]:
+        """Close all sockets: the service stops."""
+        members = list(self.members())
+        self._rooms.clear()
+        for member in members:
+            member.closed = True
+        return [MemberClose(member, CloseCode.GOING_AWAY, "the service stops") for member in members]
+
+    def _dismiss(self, member: Member, code: CloseCode, reason: str, now: float) -> list[MemberOutput]:
+        self.leave(member, now)
+        return [MemberClose(member, code, reason)]
+
+    # ------------------------------------------------------------------------------------------- messages
+
+    def seen(self, member: Member, now: float) -> None:
+        """A sign of life."""
+        member.last_seen = now
+        member.pinged = False
+
+    def receive(self, member: Member, frame: bytes | str, now: float) -> list[MemberOutput]:
+        """A text frame came. Whatever it holds, only its sender is told of what is wrong with it."""
+        if member.closed:
+            return []
+        self.seen(member, now)
+        try:
+            if not self._may_send(member, now):
+                raise LobbyRefusal(LobbyReason.TOO_MANY_REQUESTS)
+            return self._take(self._rooms[member.room], member, decode_lobby_message(frame), now)
+        except LobbyRefusal as refusal:
+            return self._refused(member, refusal, now)
+
+    def _take(
+        self, room: Room, member: Member, message: NameClaim | ChatMessage | CallMessage, now: float
+    ) -> list[MemberOutput]:
+        if isinstance(message, NameClaim):
+            return self._claim(room, member, message, now)
+        about = "message" if isinstance(message, ChatMessage) else message.kind
+        if not member.name:
+            raise LobbyRefusal(LobbyReason.NO_NAME, about=about, target=message.target)
+        if isinstance(message, ChatMessage):
+            return self._chat(room, member, message, now)
+        if message.kind == "hang-up":
+            return self._hang_up(room, member, message)
+        return self._call(room, member, message)
+
+    def _may_send(self, member: Member, now: float) -> bool:
+        rate = self.limits.message_rate
+        if member.tokens < 0:
+            member.tokens = 2 * rate
+        member.tokens = min(2 * rate, member.tokens + (now - member.tokens_at) * rate)
+        member.tokens_at = now
+        if member.tokens < 1:
+            return False
+        member.tokens -= 1
+        return True
+
+    def _may_address_all(self, member: Member, now: float) -> bool:
+        rate = self.limits.chat_rate
+        if member.chat_tokens < 0:
+            member.chat_tokens = 5 * rate
+        member.chat_tokens = min(5 * rate, member.chat_tokens + (now - member.chat_at) * rate)
+        member.chat_at = now
+        if member.chat_tokens < 1:
+            return False
+        member.chat_tokens -= 1
+        return True
+
+    def _refused(self, member: Member, refusal: LobbyRefusal, now: float) -> list[MemberOutput]:
+        if now - member.refused_at > _FLOOD_TIME:
+            member.refused, member.refused_at = 0, now
+        member.refused += 1
+        if member.refused >= _FLOOD:
+            return self._dismiss(member, CloseCode.POLICY, "too many messages that were refused", now)
+        if member.refused > _ERROR_BURST and member.refused % 10:
+            return []
+        return [MemberSend(member, error_frame(refusal))]
+
+    # ---------------------------------------------------------------------------------------------- names
+
+    def _claim(self, room: Room, member: Member, claim: NameClaim, now: float) -> list[MemberOutput]:
+        if not self._may_address_all(member, now):
+            raise LobbyRefusal(LobbyReason.TOO_MANY_REQUESTS, about="username")
+        outputs: list[MemberOutput] = []
+        holder = room.members.get(claim.name)
+        if holder is not None and holder is not member and _is_same(claim.resume, holder.resume):
+            return self._resume(room, member, holder)
+        name = claim.name
+        if holder is not None and holder is not member:
+            number = 1
+            while another_name(name, number) in room.members:
+                number += 1
+            name = another_name(name, number)
+            outputs.append(MemberSend(member, name_given_frame(member.number, name)))
+        if member.name == name:
+            return [*outputs, self._whole_list(room, member)]
+        if member.name:
+            room.remove(member.name)
+        room.add(name, member)
+        return [*outputs, self._whole_list(room, member), *self._tell_soon(room, now)]
+
+    def _resume(self, room: Room, member: Member, holder: Member) -> list[MemberOutput]:
+        """The same person on a new socket, the old one being of a network that is gone: same name, place and calls."""
+        outputs: list[MemberOutput] = []
+        if member.name:
+            room.remove(member.name)
+            outputs.append(MemberSend(member, name_given_frame(member.number, holder.name)))
+        room.nameless.discard(member)
+        room.members[holder.name] = member
+        member.name, member.peer, member.partners = holder.name, holder.peer, holder.partners
+        holder.name, holder.partners, holder.closed = "", {}, True
+        return [
+            MemberClose(holder, CloseCode.REPLACED, "its owner came back on another connection"),
+            *outputs,
+            self._whole_list(room, member),
+        ]
+
+    # ----------------------------------------------------------------------------------------------- calls
+
+    def _found(self, room: Room, member: Member, about: str, name: str) -> Member:
+        target = room.members.get(name)
+        if target is None:
+            raise LobbyRefusal(LobbyReason.UNKNOWN_TARGET, about=about, target=name)
+        if target is member:
+            raise LobbyRefusal(LobbyReason.TO_ONESELF, about=about, target=name)
+        return target
+
+    def _call(self, room: Room, member: Member, message: CallMessage) -> list[MemberOutput]:
+        target = self._found(room, member, message.kind, message.target or "")
+        if message.kind == "video-offer":
+            # From either side, also of a call that is up: the sample's callee offers as soon as it has answered.
+            member.remember(target.name)
+            target.remember(member.name)
+        elif not _have_call(member, target):
+            raise LobbyRefusal(LobbyReason.NO_CALL, about=message.kind, target=target.name)
+        if message.kind != "new-ice-candidate":
+            member.peer = target.name
+        return [MemberSend(target, call_frame(message, member.name, target.name))]
+
+    def _hang_up(self, room: Room, member: Member, message: CallMessage) -> list[MemberOutput]:
+        """Only to somebody with whom there was an offer: the sample ends its call at any hang-up, whoever sent it.
+
+        A hang-up that comes too late is no fault: both sides may end a call at once.
+        """
+        name = message.target or member.peer
+        if not name:
+            return []
+        if message.target is None and name not in room.members:
+            member.forget(name)
+            return []
+        target = self._found(room, member, message.kind, name)
+        if not _have_call(member, target):
+            return []
+        member.forget(target.name)
+        target.forget(member.name)
+        return [MemberSend(target, call_frame(message, member.name, target.name))]
+
+    def _chat(self, room: Room, member: Member, message: ChatMessage, now: float) -> list[MemberOutput]:
+        if message.target is not None:
+            receivers = [self._found(room, member, "message", message.target)]
+        elif self._may_address_all(member, now):
+            receivers = list(room.members.values())
+        else:
+            raise LobbyRefusal(LobbyReason.TOO_MANY_REQUESTS, about="message")
+        frames = {plain: chat_frame(message, member.name, plain=plain) for plain in {to.extras for to in receivers}}
+        return [MemberSend(to, frames[to.extras]) for to in receivers]
+
+    # ------------------------------------------------------------------------------------------------ lists
+
+    def _whole_list(self, room: Room, member: Member) -> MemberOutput:
+        member.version = room.version
+        return MemberSend(member, user_list_frame(list(room.members)))
+
+    def _tell_soon(self, room: Room, now: float) -> list[MemberOutput]:
+        """The others are told of a change: now, or as soon as the last telling is long enough ago."""
+        due = self._set_due(room, now)
+        return self._tell(room, now) if now >= due else []
+
+    def _set_due(self, room: Room, now: float) -> float:
+        if room.due is None:
+            room.due = max(now, room.listed_at + self.limits.list_interval)
+        return room.due
+
+    def _tell(self, room: Room, now: float) -> list[MemberOutput]:
+        whole: bytes | None = None
+        changes: bytes | None = None
+        outputs: list[MemberOutput] = []
+        size = 0
+        for member in room.members.values():
+            if member.version == room.version:
+                continue
+            if member.extras:
+                changes = changes or user_changes_frame(list(room.left), list(room.joined))
+                frame = changes
+            else:
+                whole = whole or user_list_frame(list(room.members))
+                frame = whole
+            member.version = room.version
+            size += len(frame)
+            outputs.append(MemberSend(member, frame))
+        room.left.clear()
+        room.joined.clear()
+        # What this cost decides when the next is due.
+        room.listed_at = now + max(0.0, size / self.limits.list_bytes - self.limits.list_interval)
+        room.due = None
+        return outputs
+
+    # ------------------------------------------------------------------------------------------------- time
+
+    def tick(self, now: float) -> list[MemberOutput]:
+        """What is due by now; to be called several times a second."""
+        outputs: list[MemberOutput] = []
+        if now - self._checked_at >= 1.0:
+            self._checked_at = now
+            for member in list(self.members()):
+                outputs += self._checked(member, now)
+        for room in self._rooms.values():
+            if room.due is not None and now >= room.due:
+                outputs += self._tell(room, now)
+        return outputs
+
+    def _checked(self, member: Member, now: float) -> list[MemberOutput]:
+        silence = now - member.last_seen
+        if silence >= self.timers.dead:
+            self.leave(member, now)
+            return [MemberDrop(member, "no sign of life")]
+        if not member.name and now - member.opened_at >= self.limits.naming:
+            return self._dismiss(member, CloseCode.IDLE, "it claimed no name", now)
+        if silence >= self.timers.ping and not member.pinged:
+            member.pinged = True
+            return [MemberPing(member)]
+        return []
+
+
+def _have_call(one: Member, other: Member) -> bool:
+    """Whether there was an offer between the two, in either direction; one that came back may have forgotten it."""
+    return other.name in one.partners or one.name in other.partners
+
+
+def _is_same(told: str, resume: str) -> bool:
+    return bool(resume) and hmac.compare_digest(told.encode("utf-8", "replace"), resume.encode())
