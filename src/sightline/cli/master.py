@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import os
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from .collector import collect_now_and_then, quiet_collector
 from .options import Commands, add_client_options, add_command, add_json_option, target_from
 from .output import print_json, print_table
 from .paths import add_path_options, ice_config_from, positive
@@ -98,15 +98,10 @@ async def _master(args: argparse.Namespace) -> None:
                 max_viewers=args.max_viewers,
             )
             async with master:
-                _quiet_collector()
+                quiet_collector()
+                collecting = asyncio.create_task(collect_now_and_then(), name="collector")
+                stack.callback(collecting.cancel)
                 await master.run()
-
-
-def _quiet_collector() -> None:
-    """What is here now stays. The garbage collector looking at all of it would hold the pictures up for 30 ms."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def _open(args: argparse.Namespace) -> Source:
