@@ -189,6 +189,13 @@ class Outlet:
             # After seconds of silence a browser would ask in vain for another one before it gives the picture up.
             self.keyframes.ask()
 
+    def probe(self, bitrate: int, now: float) -> bool:
+        """Try for a moment whether the path carries so many bits per second; ``bandwidth.available`` grows if it does.
+
+        False where there is nothing to try it with.
+        """
+        return False
+
     # -- reports -------------------------------------------------------------------------------------------------------
 
     def report(self, now: float, wall: float, *, video: LiveClock | None, audio: LiveClock | None) -> None:
@@ -235,7 +242,7 @@ class Outlet:
                 case FullIntraRequest():
                     self._receive_keyframe_request([ssrc for ssrc, _ in report.targets])
                 case BandwidthEstimate():
-                    self.bandwidth.receive_estimate(report.bitrate, now)
+                    self.bandwidth.receive_estimate(report.bitrate, sent=self._meter.rate(now), now=now)
                     self._adapt(now)
         return reports
 
@@ -304,12 +311,13 @@ class Outlet:
     def _receive_block(self, block: ReportBlock, now: float) -> None:
         for stream in (self.video, self.audio):
             if stream is not None and stream.settings.ssrc == block.ssrc:
-                stream.receive_block(block, now)
+                if stream.receive_block(block, now) and stream.rtt is not None and stream is self.video:
+                    self.bandwidth.receive_round_trip(stream.rtt, sent=self._meter.rate(now), now=now)
                 if stream is self.video and self._loss.receive(block, now) and self._loss.fraction is not None:
                     self._receive_loss(stream, self._loss.fraction, block.jitter, now)
 
     def _receive_loss(self, stream: OutgoingStream, fraction: float, jitter: int, now: float) -> None:
-        self.bandwidth.receive_loss(fraction)
+        self.bandwidth.receive_loss(fraction, sent=self._meter.rate(now), now=now)
         if self.playout.receive(fraction, jitter / stream.settings.clock_rate, stream.rtt, now):
             stream.hold_back(self.playout.seconds)
 

@@ -240,13 +240,18 @@ class OutgoingStream:
         timestamp = ticks + self._offset & 0xFFFFFFFF
         return SenderReport(self.settings.ssrc, ntp, timestamp, self.counters.packets, self.counters.octets)
 
-    def receive_block(self, block: ReportBlock, now: float) -> None:
-        """A receiver's report on this stream: keeps it, and measures the round trip (RFC 3550 §6.4.1)."""
-        self.last_block = block
+    def receive_block(self, block: ReportBlock, now: float) -> bool:
+        """A receiver's report on this stream: keeps it, and measures the round trip (RFC 3550 §6.4.1).
+
+        Returns whether the round trip is a new one: reports come more often than ours do, and repeat themselves.
+        """
+        before, self.last_block = self.last_block, block
         sent = self._reports.get(block.last_report)
-        if sent is not None:
-            # By our own steady clock, so that a step of the wall clock does no harm.
-            self.rtt = max(0.0, now - sent - block.delay / 65536)
+        if sent is None:
+            return False
+        # By our own steady clock, so that a step of the wall clock does no harm.
+        self.rtt = max(0.0, now - sent - block.delay / 65536)
+        return before is None or before.last_report != block.last_report
 
     def _begin(self, packets: Packets, now: float, ticks: int) -> None:
         rate = self.settings.clock_rate
