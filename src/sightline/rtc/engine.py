@@ -23,9 +23,19 @@ __all__ = ["Engine"]
 class Engine:
     """Makes the peers of one source. To be made and used in the event loop's thread."""
 
-    def __init__(self, source: OutgoingMedia, *, ice: IceConfig | None = None, timers: Timers = DEFAULT_TIMERS) -> None:
-        """``ice``: ports, interfaces and addresses to use; its servers are those of each peer."""
+    def __init__(
+        self,
+        source: OutgoingMedia,
+        *,
+        ice: IceConfig | None = None,
+        timers: Timers = DEFAULT_TIMERS,
+        hears: bool = False,
+    ) -> None:
+        """``ice``: ports, interfaces and addresses to use; its servers are those of each peer. ``hears``: whether
+        viewers' voices are wanted.
+        """
         self.source = source
+        self.hears = hears
         self.timers = timers
         self.fanout = Fanout(
             clock=time.monotonic,
@@ -50,6 +60,7 @@ class Engine:
             ice=msgspec.structs.replace(self._ice, servers=tuple(ice_servers)),
             certificate=pair.second if certificate else pair.first,
             timers=self.timers,
+            hears=self.hears,
         )
 
     async def aclose(self) -> None:

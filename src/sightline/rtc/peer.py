@@ -8,6 +8,7 @@ from typing import Protocol
 from ..sessions.connection_state import ConnectionState, IceConnectionState, Reason
 from .datachannel import DataChannels
 from .outgoing import OutgoingMedia
+from .rtp.incoming import EncodedFrame
 from .stats import PeerStatistics
 
 __all__ = [
@@ -70,6 +71,13 @@ class Peer(Protocol):
 
     @on_candidate.setter
     def on_candidate(self, listener: CandidateListener | None) -> None: ...
+
+    @property
+    def on_frame(self) -> Callable[[EncodedFrame], None] | None:
+        """Called in the event loop with each packet of sound that the viewer says, where the engine hears viewers."""
+
+    @on_frame.setter
+    def on_frame(self, listener: Callable[[EncodedFrame], None] | None) -> None: ...
 
     @property
     def channels(self) -> DataChannels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .rtp.clock import LiveClock
 from .rtp.incoming import EncodedFrame, IncomingSettings, Payload
@@ -127,14 +127,15 @@ class Receiving:
         if self._inlet is not None:
             self._inlet.receive_rtp(packet, now)
 
-    def receive_rtcp(self, packet: bytes, now: float) -> None:
-        """A decrypted RTCP packet."""
+    def receive_rtcp(self, packet: bytes, now: float) -> Sequence[object]:
+        """A decrypted RTCP packet; the reports in it, none of one that cannot be read."""
         if self._inlet is None:
-            return
+            return ()
         try:
-            self._inlet.receive_rtcp(packet, now)
+            return self._inlet.receive_rtcp(packet, now)
         except MalformedRtcp:
             self.malformed += 1
+            return ()
 
     def send_audio(self, opus: bytes, samples: int, now: float) -> None:
         """Send a packet of ours, of so many samples at 48 kHz; it is lost when nobody wants it."""
@@ -188,7 +189,8 @@ class Receiving:
                 taken.setdefault(media.kind, media)
         extension = next((media.extensions[MID] for media in taken.values() if MID in media.extensions), None)
         self._inlet.agree([_settings(media) for media in taken.values()], mid_extension=extension)
-        talking = next((media for media in agreement.media if media.kind == "audio" and media.sends), None)
+        speaking = agreement.media if self._audio == "sendrecv" else ()  # what else is sent has its own owner
+        talking = next((media for media in speaking if media.kind == "audio" and media.sends), None)
         if talking is None:
             self._voice = None
         elif self._voice is None or self._voice.settings != (settings := _voice(talking, self._audio_ssrc)):
