@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from enum import StrEnum
 from typing import Generic, Self, TypeVar
 
@@ -83,12 +84,23 @@ class SignalingClient(Generic[S]):
         self._socket: SignalingSocket | None = None
         self._proven = False
         self._error: Exception | None = None
+        self._hurry = asyncio.Event()
+        self._connections: set[asyncio.Task[str]] = set()
         self._task: asyncio.Task[None] | None = None
 
     @property
     def is_connected(self) -> bool:
         """Whether the socket is open now."""
         return self._open.is_set()
+
+    @property
+    def peer_address(self) -> str | None:
+        """The service's IP address, None while there is no socket."""
+        return self._socket.peer_address if self._socket is not None else None
+
+    def renew(self) -> None:
+        """Connect anew at once: the machine's network is another one, on which the socket may never hear of its end."""
+        self._hurry.set()
 
     async def __aenter__(self) -> Self:
         # Owned: awaited in aclose().
@@ -152,15 +164,48 @@ class SignalingClient(Generic[S]):
     async def _run(self) -> None:
         try:
             async with http_session() as http:
-                while True:
-                    reason = await self._one_connection(http)
-                    delay = self._backoff.lost(time.monotonic(), roll=random.random())
-                    await self._events.put(Lost(reason, delay))
-                    await asyncio.sleep(delay)
+                try:
+                    while True:
+                        reason = await self._until_lost(http)
+                        delay = self._backoff.lost(time.monotonic(), roll=random.random())
+                        if self._hurry.is_set():
+                            delay = 0.0
+                        await self._events.put(Lost(reason, delay))
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(delay):
+                                await self._hurry.wait()
+                        self._hurry.clear()
+                finally:
+                    if self._connections:
+                        await asyncio.wait(self._connections)
         except Exception as error:
             self._error = error  # raised to who iterates
         finally:
             self._end_events()
+
+    async def _until_lost(self, http: aiohttp.ClientSession) -> str:
+        """A connection to its end, or to ``renew``: then it is left to close by itself, which may take a while."""
+        loop = asyncio.get_running_loop()
+        # Owned: awaited in _run().
+        connection = loop.create_task(self._one_connection(http), name="signaling connection")
+        self._connections.add(connection)
+        connection.add_done_callback(self._ended)
+        hurried = loop.create_task(self._hurry.wait(), name="signaling renewal")
+        try:
+            await asyncio.wait({connection, hurried}, return_when=asyncio.FIRST_COMPLETED)
+            if connection.done():
+                return await connection
+            self._open.clear()
+            self._socket = None
+            return "The network of this machine has changed."
+        finally:
+            hurried.cancel()
+            connection.cancel()
+
+    def _ended(self, connection: asyncio.Task[str]) -> None:
+        self._connections.discard(connection)
+        if not connection.cancelled():
+            connection.exception()  # raised to who awaited it; of one that was left it is of no interest
 
     async def _one_connection(self, http: aiohttp.ClientSession) -> str:
         """One attempt, and the connection if it succeeds; returns why it ended."""
@@ -185,8 +230,9 @@ class SignalingClient(Generic[S]):
                 _raise_if_refused(socket.close_code, reason)
             return reason
         finally:
-            self._open.clear()
-            self._socket = None
+            if self._socket is socket:
+                self._open.clear()
+                self._socket = None
             await socket.aclose()
 
     async def _serve(self, socket: SignalingSocket) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from ..client.control import ControlPlane
+from ..client.network import NetworkWatcher
 from ..client.signaling import Lost, Opened, Received, SignalingClient
 from ..client.socket import trusting
 from ..client.target import find_target
@@ -222,7 +223,10 @@ class Master:
         engine = self._engine_factory(self._source)
         error: ConnectError | None = None
         try:
-            async with SignalingClient(self._new_session, timers=self._timers, log=self._log) as signaling:
+            async with (
+                SignalingClient(self._new_session, timers=self._timers, log=self._log) as signaling,
+                _watched_network(signaling),
+            ):
                 self._signaling = signaling
                 async with asyncio.TaskGroup() as tasks:
                     error = await self._serve(signaling, engine, tasks)
@@ -363,6 +367,15 @@ class Master:
                     self._ice_servers = (await self._new_session()).ice_servers
                 except ConnectError as error:
                     self._log.warning("the ICE servers could not be renewed: %s", error)
+
+
+def _watched_network(signaling: SignalingClient[MasterSession]) -> NetworkWatcher:
+    """On another network the service is there again at once: by it the viewers find the new way to the camera."""
+
+    def destinations() -> Sequence[str]:
+        return (signaling.peer_address,) if signaling.peer_address else ()
+
+    return NetworkWatcher(lambda online: signaling.renew() if online else None, destinations=destinations)
 
 
 def _sdp(content: Mapping[str, object]) -> str:

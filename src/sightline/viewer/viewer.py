@@ -16,6 +16,7 @@ import msgspec
 
 from ..client.control import ControlPlane
 from ..client.link import link_session, read_link
+from ..client.network import NetworkWatcher
 from ..client.socket import http_session, trusting
 from ..client.target import find_target
 from ..errors import ConfigError, MediaError
@@ -41,7 +42,6 @@ from .failure import ViewerFailed, sentence
 from .link import SessionInfo
 from .media import IncomingMedia
 from .names import client_id_of, new_client_id
-from .network import NetworkWatcher
 from .statistics import ViewerStatistics
 from .streams import Stream
 from .talk import Talk

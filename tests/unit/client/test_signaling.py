@@ -108,6 +108,39 @@ async def test_a_closed_socket_is_opened_again_and_a_waiting_message_goes_out_th
     await upcoming(client, Opened)
 
 
+async def test_on_another_network_it_connects_anew_at_once(service: FakeSignaling, client: Client) -> None:
+    await anext(client)
+    old = service.socket
+    client.renew()
+    assert not old.closed, "nobody tells of a network that is gone"
+    lost = await upcoming(client, Lost)
+    assert isinstance(lost, Lost)
+    assert "network" in lost.reason
+    assert lost.retry_in == 0
+    await upcoming(client, Opened)
+    await client.send(MessageType.ICE_CANDIDATE, "e30=", recipient="v")
+    assert (await service.next())["action"] == "ICE_CANDIDATE"
+    await service.say("SDP_OFFER", {"type": "offer", "sdp": "v=0"}, sender="viewer-1")
+    assert isinstance(await anext(client), Received), "the new socket is the one that is read"
+
+
+async def test_another_network_ends_the_pause_and_an_attempt_that_hangs(service: FakeSignaling) -> None:
+    attempts: asyncio.Queue[int] = asyncio.Queue()
+
+    async def session() -> FakeSession:
+        attempts.put_nowait(0)
+        if service.sessions == 0:
+            service.sessions += 1
+            await asyncio.Event().wait()
+        return await service.session()
+
+    async with SignalingClient(session) as client, asyncio.timeout(10):
+        await attempts.get()
+        client.renew()
+        assert isinstance(await anext(client), Lost)
+        assert isinstance(await anext(client), Opened)
+
+
 async def test_a_message_that_cannot_go_out_is_an_error(service: FakeSignaling) -> None:
     async def nothing() -> FakeSession:
         raise ServiceUnreachable("Nothing answers.")

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from sightline.viewer import network
-from sightline.viewer.network import NetworkWatcher, Sources, read_sources
+from sightline.client import network
+from sightline.client.network import NetworkWatcher, Sources, read_sources
 from tests.unit.viewer.camera import eventually
 
 

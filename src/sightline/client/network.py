@@ -1,6 +1,6 @@
 """Tells at once when this machine's network changes: addresses, routes and links by netlink, else by looking.
 
-What counts is over which address the machine would send, to the world and to the hosts that the viewer talks to. A
+What counts is over which address the machine would send, to the world and to the hosts that are talked to. A
 container's bridge that comes up is no change; an uplink that goes is one, and one that takes its place is another.
 """
 
