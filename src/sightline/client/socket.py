@@ -80,15 +80,21 @@ class SignalingSocket:
 
     async def read(self) -> ServerMessage | None:
         """The next message; None at the end. Pings are answered meanwhile, and what cannot be read is logged."""
+        while (frame := await self.read_frame()) is not None:
+            try:
+                return decode_server_message(frame)
+            except MalformedMessage as error:
+                self._log.warning("a message of the service cannot be read: %s", error)
+        return None
+
+    async def read_frame(self) -> str | None:
+        """The next text frame as it came; None at the end. Pings are answered meanwhile."""
         while True:
             frame = await self._socket.receive()
             self._liveness.heard(time.monotonic())
             if frame.type is aiohttp.WSMsgType.TEXT:
-                try:
-                    return decode_server_message(frame.data)
-                except MalformedMessage as error:
-                    self._log.warning("a message of the service cannot be read: %s", error)
-            elif frame.type is aiohttp.WSMsgType.PING:
+                return str(frame.data)
+            if frame.type is aiohttp.WSMsgType.PING:
                 await self._socket.pong(frame.data)
             elif frame.type not in (aiohttp.WSMsgType.PONG, aiohttp.WSMsgType.BINARY):
                 return None
@@ -114,10 +120,11 @@ async def open_socket(
     http: aiohttp.ClientSession,
     session: SignalingSession,
     *,
+    protocols: Sequence[str] = (),
     timers: Timers = DEFAULT_TIMERS,
     log: Logger | None = None,
 ) -> SignalingSocket:
-    """Open a session's socket; ``http`` is from ``http_session``.
+    """Open a session's socket; ``http`` is from ``http_session``, ``protocols`` are WebSocket sub-protocols.
 
     Raises ServiceUnreachable, and SocketRefused when the service said why.
     """
@@ -129,6 +136,7 @@ async def open_socket(
             socket = await http.ws_connect(
                 # The signature is over these very characters.
                 yarl.URL(session.url, encoded=True),
+                protocols=protocols,
                 ssl=trust,
                 autoping=False,
                 max_msg_size=_MAX_FRAME,
