@@ -161,6 +161,11 @@ class KvsApi:
         )
         raise self._refusal(refusal, None)
 
+    def hang_up(self) -> None:
+        """Gives up connections that are kept open: who needs a new session may be on another network than they are."""
+        for client in self._clients.values():
+            client.close()
+
     def close(self) -> None:
         """Gives connections and files back."""
         clients, self._clients = self._clients, {}

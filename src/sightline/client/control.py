@@ -194,6 +194,7 @@ class ControlPlane:
     def _session(self, channel: str, client_id: str | None, create: bool) -> Session:
         """Describe, endpoints, ICE servers: the order of every KVS client (KVS.md §7)."""
         api = self._api
+        api.hang_up()
         try:
             found, is_sightline = self._describe(channel)
         except UnknownChannel:
