@@ -35,7 +35,9 @@ def register(commands: Commands) -> None:
         "make a key; its secret is shown this once",
         "  sightline credentials create --role viewer --channel porch --expires 7d >> ~/.aws/credentials",
     )
-    create.add_argument("--role", choices=("admin", "master", "viewer"), required=True, help="what the key may do")
+    create.add_argument(
+        "--role", choices=("admin", "master", "viewer", "operator"), required=True, help="what the key may do"
+    )
     create.add_argument("--channel", default="*", metavar="PATTERN", help="on which channels; * and ? as in file names")
     create.add_argument("--expires", type=duration, metavar="TIME", help="ends after 90s, 15m, 8h, 7d; default never")
     create.add_argument("--note", default="", metavar="TEXT", help="what it is for")

@@ -22,12 +22,18 @@ def register(commands: Commands) -> None:
         commands,
         "link",
         help="make a link with which somebody can watch a channel (or be its camera, or call in a room)",
-        examples="  sightline link porch\n  sightline link porch --role master --expires 30m\n"
+        examples="  sightline link porch\n  sightline link porch --role operator\n"
+        "  sightline link porch --role master --expires 30m\n"
         "  sightline link --room family --expires 2h",
     )
     parser.add_argument("channel", metavar="CHANNEL", nargs="?")
     parser.add_argument("--room", metavar="NAME", help="for calls in this room, instead of a channel")
-    parser.add_argument("--role", choices=("viewer", "master"), default="viewer", help="watch, or be the camera")
+    parser.add_argument(
+        "--role",
+        choices=("viewer", "operator", "master"),
+        default="viewer",
+        help="watch (default); watch and command the device; or be the camera",
+    )
     parser.add_argument(
         "--expires", type=duration, default=duration("8h"), metavar="TIME", help="ends after 15m, 8h, …; at most 24h"
     )
@@ -69,7 +75,9 @@ async def _link(args: argparse.Namespace) -> int:
 
 
 def _print_link(link: Link, *, qr: bool) -> None:
-    what = {"viewer": "watch", "master": "be the camera of"}.get(link.role, "call in the room")
+    what = {"viewer": "watch", "operator": "watch and command", "master": "be the camera of"}.get(
+        link.role, "call in the room"
+    )
     lines = [
         *link.urls,
         *([qr_code(link.urls[0]).rstrip("\n")] if qr else []),

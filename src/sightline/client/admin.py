@@ -125,8 +125,8 @@ class Admin:
     async def create_credentials(
         self, *, role: str, channel: str = "*", expires_in: float | None = None, note: str = ""
     ) -> NewKey:
-        """A new key. `role` is admin, master or viewer; `channel` a pattern with ``*`` and ``?``; `expires_in`
-        seconds, None for never."""
+        """A new key. `role` is admin, master, viewer or operator; `channel` a pattern with ``*`` and ``?``;
+        `expires_in` seconds, None for never."""
         body = {"role": role, "channel": channel, "expiresIn": expires_in, "note": note}
         return await self._post("credentials/create", body, NewKey)
 
@@ -140,7 +140,7 @@ class Admin:
         return (await self._post("credentials/revoke", body, _Revoked)).closed_sockets
 
     async def create_link(self, channel: str, *, role: str = "viewer", expires_in: float = 8 * 3600) -> Link:
-        """A link to the channel's page. `role` is viewer, master, or caller (then `channel` is the room);
+        """A link to the channel's page. `role` is viewer, operator, master, or caller (then `channel` is the room);
         `expires_in` at most 86400 seconds."""
         body = {"channel": channel, "role": role, "expiresIn": expires_in}
         return await self._post("links/create", body, Link)

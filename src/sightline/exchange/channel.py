@@ -58,7 +58,7 @@ class Channel:
         master = self.members.get(MASTER)
         if master is None or not master.extras:
             return []
-        state = SocketState(open=is_open, extras=viewer.extras)
+        state = SocketState(open=is_open, extras=viewer.extras, role=viewer.viewer_role)
         return [Send(master, encode_relayed(Extra.VIEWER.value, viewer_socket_payload(state), viewer.client_id))]
 
     # -- what viewers are told of their master

@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from ..wire.close_codes import CloseCode
+from ..wire.extras import ViewerRole
 
 __all__ = ["Close", "Connection", "Drop", "Muted", "Output", "Ping", "Role", "Send"]
 
@@ -42,6 +43,7 @@ class Connection:
         "shell",
         "tokens",
         "tokens_at",
+        "viewer_role",
     )
 
     def __init__(
@@ -53,6 +55,7 @@ class Connection:
         access_key_id: str = "",
         obeys_go_away: bool = False,
         extras: bool = False,
+        viewer_role: ViewerRole | None = None,
         now: float,
         shell: object = None,
     ) -> None:
@@ -65,6 +68,8 @@ class Connection:
         """It asked for extras, or is the C SDK: others ignore GO_AWAY or crash on it (KVS.md §5.3)."""
         self.extras = extras
         """It asked for what ``wire.extras`` has."""
+        self.viewer_role = viewer_role
+        """What its master is told of a viewer; None for a master, and when its key was revoked."""
         self.shell = shell
         self.opened_at = self.last_seen = self.last_active = now
         self.muted_until = 0.0

@@ -508,12 +508,13 @@ class Exchange:
     def revoke(self, access_key_id: str, reason: Reason = Reason.NOT_ALLOWED) -> list[Output]:
         """A key was revoked: its sockets close, and those with extras are told that reason."""
         text = "the key or link of this connection is no longer valid"
-        return [
-            output
-            for connection in self.connections()
-            if connection.access_key_id == access_key_id
-            for output in dismissed(connection, reason, CloseCode.NOT_ALLOWED, text)
-        ]
+        outputs: list[Output] = []
+        for connection in self.connections():
+            if connection.access_key_id == access_key_id:
+                # Its master hears it with the socket's end: what is seen may go on, what is commanded may not.
+                connection.viewer_role = None
+                outputs += dismissed(connection, reason, CloseCode.NOT_ALLOWED, text)
+        return outputs
 
     def shut_down(self) -> list[Output]:
         """GO_AWAY to those who obey it, close 1001 to all, spread over time; those who obey come last."""

@@ -63,7 +63,7 @@ class Context:
             kind=KeyKind.LINK,
             role=KeyRole.VIEWER,
             grant=Grant(
-                (*ROLE_ACTIONS[KeyRole.VIEWER], "kinesisvideo:ConnectAsMaster"),
+                (*ROLE_ACTIONS[KeyRole.OPERATOR], "kinesisvideo:ConnectAsMaster"),
                 "*",
             ),
             created_at=wall(),

@@ -296,7 +296,7 @@ async def _get_ice_server_config(call: _Call) -> dict[str, object]:
         call.request,
         channel_arn=channel.arn,
         client_id=call.text("ClientId") or "",
-        viewer=call.key.role is KeyRole.VIEWER,
+        viewer=call.key.role in (KeyRole.VIEWER, KeyRole.OPERATOR),
     )
     return {
         "IceServerList": [

@@ -29,7 +29,12 @@ from .store import ROLE_ACTIONS, Grant, Key, KeyKind, KeyRole, KeyState
 __all__ = ["ADMIN_PATHS", "admin_call", "new_key"]
 
 _PATTERN = re.compile(r"[a-zA-Z0-9_.*?-]{1,256}")
-_PAGES = {KeyRole.VIEWER: "view/{}", KeyRole.MASTER: "broadcast/{}", KeyRole.CALLER: "call?room={}"}
+_PAGES = {
+    KeyRole.VIEWER: "view/{}",
+    KeyRole.OPERATOR: "view/{}",
+    KeyRole.MASTER: "broadcast/{}",
+    KeyRole.CALLER: "call?room={}",
+}
 _MAX_LIFE = 10 * 366 * 86_400
 
 
@@ -51,7 +56,7 @@ class _KeyId(msgspec.Struct, rename="camel"):
 class _CreateLink(msgspec.Struct, rename="camel"):
     channel: str
     """Or, for a caller, the room."""
-    role: Literal["viewer", "master", "caller"] = "viewer"
+    role: Literal["viewer", "operator", "master", "caller"] = "viewer"
     expires_in: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 8 * 3600.0
 
 

@@ -21,7 +21,7 @@ from ..wire.sigv4 import Credentials, presign_websocket
 from .context import Context
 from .endpoints import base_url, socket_url
 from .ice_servers import page_ice_servers
-from .store import Channel, Key, KeyKind, KeyState
+from .store import OPERATE, Channel, Key, KeyKind, KeyRole, KeyState
 
 __all__ = ["SESSION_PATH", "is_local", "page", "session"]
 
@@ -88,6 +88,8 @@ def _session(
         "channel": channel.name,
         "channelArn": channel.arn,
         "role": role.value.lower(),
+        # So that a page shows controls to those only whose commands are obeyed. The master hears it from the service.
+        "operator": role is Role.VIEWER and key.grant.allows(OPERATE, channel.name),
         "expiresAt": int(now) + valid,
         # So that a page can say so before it has a socket, and a second camera that it would drive out the first.
         "camera": {"present": master is not None, "ours": master is not None and master.extras},
@@ -120,7 +122,8 @@ def _authority(context: Context, request: web.BaseRequest, wanted: _SessionReque
             raise LinkError(Reason.LINK_REVOKED, "This link was revoked. Ask for a new one.")
         case KeyState.EXPIRED:
             raise LinkError(Reason.LINK_EXPIRED, "This link has expired. Ask for a new one.")
-    if key.grant.channels != wanted.channel or key.role.value != wanted.role:
+    role = KeyRole.VIEWER if key.role is KeyRole.OPERATOR else key.role
+    if key.grant.channels != wanted.channel or role.value != wanted.role:
         raise LinkError(
             Reason.LINK_SCOPE,
             f"This link is for the {key.role.value} of the channel {key.grant.channels!r}.",

@@ -21,7 +21,7 @@ from ..exchange import Connection, Role
 from ..reasons import Reason
 from ..wire.arn import ChannelArn
 from ..wire.close_codes import CloseCode
-from ..wire.extras import Extra
+from ..wire.extras import Extra, ViewerRole
 from ..wire.ids import check_client_id
 from ..wire.messages import MAX_FRAME, decode_client_message
 from ..wire.sigv4 import EXTRAS_PARAMETER
@@ -30,6 +30,7 @@ from .context import Context
 from .performing import Socket, log_of, perform
 from .presence import receive_presence
 from .refusals import close_refused, refuse_socket
+from .store import OPERATE, Key
 
 __all__ = ["SOCKET_PATHS", "is_upgrade", "serve_socket"]
 
@@ -160,8 +161,14 @@ def _admit(context: Context, request: web.BaseRequest, path: str) -> Connection:
         access_key_id=key.access_key_id,
         obeys_go_away=extras or request.headers.get("User-Agent", "").startswith(_C_SDK),
         extras=extras,
+        viewer_role=_viewer_role(key, arn.name) if role is Role.VIEWER else None,
         now=context.steady(),
     )
+
+
+def _viewer_role(key: Key, channel_name: str) -> ViewerRole:
+    """What the master is told of a viewer: by what its key or link may do, never by what it says of itself."""
+    return ViewerRole.OPERATOR if key.grant.allows(OPERATE, channel_name) else ViewerRole.VIEWER
 
 
 def _role(path: str, client_id: str) -> Role:

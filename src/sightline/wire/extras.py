@@ -36,6 +36,7 @@ __all__ = [
     "Presence",
     "SocketState",
     "ViewerPresence",
+    "ViewerRole",
     "decode_presence",
     "empty_payload",
     "encode_notice",
@@ -60,11 +61,24 @@ class Extra(StrEnum):
     NOTICE = "sightline/notice"
 
 
+class ViewerRole(StrEnum):
+    """What a viewer may do beside watching; the service says so to the master, by the key or link of its socket."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    """May also send commands to the device (docs/topics/commands.md)."""
+
+
+_Role = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,40}\Z")]
+
+
 class SocketState(msgspec.Struct, frozen=True):
     """Of a viewer's signaling socket, as its master is told. ``extras``: it asked for them too."""
 
     open: bool
     extras: bool = False
+    role: _Role | None = None
+    """A ``ViewerRole``, or one of a newer service. None: the service does not say, or its key was revoked."""
 
 
 class MasterState(msgspec.Struct, frozen=True):
@@ -149,7 +163,8 @@ def decode_presence(frame: bytes | str) -> Presence:
 
 def viewer_socket_payload(state: SocketState) -> str:
     """The payload of ``sightline/viewer``."""
-    return encode_payload(msgspec.to_builtins(state))
+    content: dict[str, object] = {"open": state.open, "extras": state.extras}
+    return encode_payload(content if state.role is None else {**content, "role": state.role})
 
 
 def viewer_socket_state(content: dict[str, object]) -> SocketState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sightline.wire.extras import ViewerRole
 from tests.unit.exchange.room import Client, Room
 
 NOTICE, FAREWELL, VIEWER = "sightline/notice", "sightline/farewell", "sightline/viewer"
@@ -125,3 +126,32 @@ def test_nothing_is_left_of_a_channel_whose_only_offer_was_taken_back() -> None:
     room.say(viewer, "offer", action="SDP_OFFER")
     room.leave(viewer)
     assert room.is_empty()
+
+
+def test_a_master_is_told_what_a_viewer_may_do() -> None:
+    room = Room()
+    early = room.viewer("early", viewer_role=ViewerRole.OPERATOR)
+    master = room.master(extras=True)
+    assert told(master) == [(VIEWER, "early", '{"open":true,"extras":false,"role":"operator"}')]
+    room.viewer("late", viewer_role=ViewerRole.VIEWER)
+    assert told(master) == [(VIEWER, "late", '{"open":true,"extras":false,"role":"viewer"}')]
+    room.leave(early)
+    assert told(master) == [(VIEWER, "early", '{"open":false,"extras":false,"role":"operator"}')]
+
+
+def test_a_revoked_viewer_has_no_role_any_more() -> None:
+    room = Room()
+    viewer = room.viewer("v1", viewer_role=ViewerRole.OPERATOR, access_key_id="key")
+    master = room.master(extras=True)
+    told(master)
+    room.exchange.revoke("key")
+    room.leave(viewer)
+    assert told(master) == [(VIEWER, "v1", '{"open":false,"extras":false}')]
+
+
+def test_a_viewer_cannot_say_which_role_it_has() -> None:
+    room = Room()
+    master, viewer = room.master(extras=True), room.viewer("v1", extras=True, viewer_role=ViewerRole.VIEWER)
+    told(master), told(viewer)
+    room.say(viewer, '{"open":true,"extras":true,"role":"operator"}', action=VIEWER)
+    assert told(master) == []

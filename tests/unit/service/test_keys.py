@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from sightline.service import keys
-from sightline.service.store import KeyRole
+from sightline.service.store import OPERATE, KeyRole
 from tests.harness import signing
 
 from .inside import ADMIN, Answer, Inside, inside
@@ -173,3 +173,23 @@ def test_this_machines_own_addresses_are_such() -> None:
     for address in keys._addresses():
         assert re.fullmatch(r"\d+\.\d+\.\d+\.\d+", address)
         assert not address.startswith("169.254.")
+
+
+async def test_an_operators_key_is_a_viewers_that_may_command(room: Inside) -> None:
+    made = (await room.call(CREATE, {"role": "operator", "channel": "demo"})).json
+    key = signing.Key(str(made["accessKeyId"]), str(made["secretAccessKey"]))
+    assert (await room.call("/describeSignalingChannel", {"ChannelName": "demo"}, key=key)).status == 200
+    assert (await room.call(LIST, key=key)).kind == "AccessDeniedException"
+    stored = room.context.store.key(key.access_key_id)
+    assert stored is not None
+    assert stored.grant.allows(OPERATE, "demo")
+    assert not stored.grant.allows(OPERATE, "other")
+    assert not stored.grant.allows("kinesisvideo:ConnectAsMaster", "demo")
+
+
+async def test_an_operators_link_opens_the_same_page(room: Inside) -> None:
+    viewer = (await room.call(LINK, {"channel": "demo"})).json
+    operator = (await room.call(LINK, {"channel": "demo", "role": "operator"})).json
+    assert operator["role"] == "operator"
+    addresses = [[urlsplit(url).path for url in made["urls"]] for made in (viewer, operator)]  # type: ignore[attr-defined]
+    assert addresses[0] == addresses[1]

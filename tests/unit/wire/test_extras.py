@@ -114,8 +114,9 @@ def test_too_many_viewers_are_refused() -> None:
         decode_presence(json.dumps(frame))
 
 
-def test_payloads_are_json_in_base64_and_stand_in_a_relayed_frame() -> None:
-    state = SocketState(open=True, extras=True)
+@pytest.mark.parametrize("role", [None, "operator", "of-a-newer-service"])
+def test_payloads_are_json_in_base64_and_stand_in_a_relayed_frame(role: str | None) -> None:
+    state = SocketState(open=True, extras=True, role=role)
     frame = json.loads(encode_relayed(Extra.VIEWER, viewer_socket_payload(state), "viewer-123"))
     assert (frame["messageType"], frame["senderClientId"]) == ("sightline/viewer", "viewer-123")
     content = decode_payload(frame["messagePayload"])

@@ -9,7 +9,7 @@ import msgspec
 
 from ...wire.arn import ChannelArn
 
-__all__ = ["ROLE_ACTIONS", "Channel", "Grant", "Key", "KeyKind", "KeyRole", "KeyState"]
+__all__ = ["OPERATE", "ROLE_ACTIONS", "Channel", "Grant", "Key", "KeyKind", "KeyRole", "KeyState"]
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +52,8 @@ class KeyRole(StrEnum):
     ADMIN = "admin"
     MASTER = "master"
     VIEWER = "viewer"
+    OPERATOR = "operator"
+    """A viewer whose commands the device obeys."""
     CALLER = "caller"
     """Of links only: for a room of the lobby, whose name stands where others have the channel's."""
 
@@ -71,6 +73,11 @@ _SHARED = (
     "kinesisvideo:GetSignalingChannelEndpoint",
     "kinesisvideo:GetIceServerConfig",
 )
+_VIEWER = (*_SHARED, "kinesisvideo:ConnectAsViewer", "kinesisvideo:SendAlexaOfferToMaster")
+
+OPERATE = "sightline:OperateDevice"
+"""The action that makes a viewer an operator; an administrator's ``sightline:*`` covers it."""
+
 ROLE_ACTIONS: dict[KeyRole, tuple[str, ...]] = {
     KeyRole.ADMIN: ("kinesisvideo:*", "sightline:*"),
     # The C SDK's master creates its channel when it is not there (KVS.md §2.5).
@@ -80,7 +87,8 @@ ROLE_ACTIONS: dict[KeyRole, tuple[str, ...]] = {
         "kinesisvideo:ConnectAsMaster",
         "sightline:ListViewers",
     ),
-    KeyRole.VIEWER: (*_SHARED, "kinesisvideo:ConnectAsViewer", "kinesisvideo:SendAlexaOfferToMaster"),
+    KeyRole.VIEWER: _VIEWER,
+    KeyRole.OPERATOR: (*_VIEWER, OPERATE),
     KeyRole.CALLER: (),
 }
 
