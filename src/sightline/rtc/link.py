@@ -198,6 +198,9 @@ class PeerLink:
         try:
             description = make_answer(offer, self._ours(agent))
             agreement = agree(description, offer, offerer=False)
+            if remote is None and not description.carries:
+                # Later it is a pause, at first a mistake, which its author would look for behind a black picture.
+                raise InvalidSdp("Nothing would flow: the offer wants nothing that is here, and gives nothing wanted.")
         except InvalidSdp:
             if renewed:
                 self._ice.abandon(agent)

@@ -236,6 +236,16 @@ async def test_a_picture_that_is_not_wanted_for_a_while(room: Room) -> None:
     assert None not in await viewer.numbers(5)
 
 
+async def test_a_first_offer_by_which_nothing_would_flow_is_refused(room: Room) -> None:
+    viewer, peer = room.viewer("video", "audio"), room.peer()
+    offer = await viewer.offer()
+    for direction in ("inactive", "sendonly"):
+        with pytest.raises(InvalidSdp, match="Nothing would flow"):
+            await peer.answer(offer.replace("a=recvonly", f"a={direction}"))
+    await viewer.accept(await peer.answer(offer))
+    assert None not in await viewer.numbers(2)
+
+
 async def test_ports_and_addresses_are_those_that_were_said(source: TestPicture) -> None:
     room = Room(source, ice=IceConfig(udp_ports=(51_000, 51_019), advertise=("203.0.113.7",)))
     viewer, peer = room.viewer("video"), room.peer()

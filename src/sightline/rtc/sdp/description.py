@@ -235,6 +235,15 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
         """Whether no more are to come (RFC 8838 §14)."""
         return self.tagged.end_of_candidates
 
+    @property
+    def carries(self) -> bool:
+        """Whether anything can flow: data, or a stream in either direction."""
+        return any(
+            section.is_data or section.direction is not Direction.INACTIVE
+            for section in self.sections
+            if not section.rejected
+        )
+
     def section(self, mid: str) -> Section | None:
         """The section of that name."""
         return next((section for section in self.sections if section.mid == mid), None)
