@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
+from av.video.reformatter import VideoReformatter
 
 from ..errors import UnsupportedMedia
 from .units import AUDIO_CLOCK, VIDEO_CLOCK, EncodedUnit, VideoFormat
@@ -77,11 +78,11 @@ class VideoEncoder:
         if name != "libx264":
             codec.max_b_frames = 0
         self._codec = codec
-        self._format = format
+        self._fitting = _Fitting(format)
 
     def encode(self, frame: av.VideoFrame, *, seconds: float, keyframe: bool) -> Iterator[EncodedUnit]:
         """The unit of a frame of any size or pixel format; ``seconds`` is its time from the start."""
-        return _encode(self._codec, _fitted(frame, self._format), seconds, keyframe)
+        return _encode(self._codec, self._fitting.fit(frame), seconds, keyframe)
 
 
 class Vp8Encoder:
@@ -114,11 +115,11 @@ class Vp8Encoder:
             "qmax": "56",
         }
         self._codec = codec
-        self._format = format
+        self._fitting = _Fitting(format)
 
     def encode(self, frame: av.VideoFrame, *, seconds: float, keyframe: bool) -> Iterator[EncodedUnit]:
         """As ``VideoEncoder.encode``; a frame that the encoder leaves out, to hold its rate, gives no unit."""
-        return _encode(self._codec, _fitted(frame, self._format), seconds, keyframe)
+        return _encode(self._codec, self._fitting.fit(frame), seconds, keyframe)
 
 
 class AudioEncoder:
@@ -148,10 +149,19 @@ class AudioEncoder:
                 self._next += _OPUS_SAMPLES
 
 
-def _fitted(frame: av.VideoFrame, format: VideoFormat) -> av.VideoFrame:
-    if (frame.width, frame.height, frame.format.name) != (format.width, format.height, "yuv420p"):
-        return frame.reformat(width=format.width, height=format.height, format="yuv420p")
-    return frame
+class _Fitting:
+    """Scales and converts what is not as an encoder wants it. One encoder's own: a frame may be in two threads."""
+
+    def __init__(self, format: VideoFormat) -> None:
+        self._size = format.width, format.height
+        self._reformatter = VideoReformatter()
+
+    def fit(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """The frame itself where it is right."""
+        if (frame.width, frame.height, frame.format.name) == (*self._size, "yuv420p"):
+            return frame
+        width, height = self._size
+        return self._reformatter.reformat(frame, width=width, height=height, format="yuv420p", threads=1)
 
 
 def _encode(codec: VideoCodecContext, frame: av.VideoFrame, seconds: float, keyframe: bool) -> Iterator[EncodedUnit]:

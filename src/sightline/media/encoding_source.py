@@ -11,8 +11,11 @@ import msgspec
 
 from .encoders import AudioEncoder
 from .feed import Feed
+from .ladder import Ladder
+from .lower_rungs import LowerRungs
 from .pump import Step
-from .rendition import Encoding, Rendition
+from .rendition import Encoding
+from .renditions import Renditions
 from .run import Made, PumpPlan, Threads
 from .units import AudioFormat, VideoFormat
 
@@ -54,30 +57,37 @@ class RawMedia(Protocol):
 class EncodingSource:
     """Runs the encoders from the first one who takes a feed to the last one's end.
 
-    The number of encoder calls does not depend on the number of viewers: there is one H.264 rendition, and one in VP8
-    while somebody takes that. Everything but decoding and encoding happens in the thread of the event loop.
+    The number of encoder calls does not depend on the number of viewers: each rendition in each codec is encoded once
+    for all its viewers, while it has any. Everything but decoding and encoding happens in the thread of the event loop.
     """
 
-    def __init__(self, media: RawMedia, *, bitrate: int | None = None) -> None:
-        """``bitrate``: of the video, in bits per second; by default from its size."""
+    def __init__(
+        self, media: RawMedia, *, bitrate: int | None = None, ladder: Ladder | None = None, transcode: bool = True
+    ) -> None:
+        """``bitrate``: of the video, in bits per second; by default from its size. ``ladder``: the lower renditions;
+        without ``transcode`` there is nothing but H.264 of the source's size.
+        """
         self._media = media
         self._threads = Threads(self._plans, self._feeds)
         follow = self._threads.follow_demand
-        self._renditions = [
-            Rendition(msgspec.structs.replace(media.video, codec=codec), bitrate=bitrate, on_demand_change=follow)
-            for codec in ("H264", "VP8")
-        ]
+        self._renditions = Renditions(
+            media.video, ladder=ladder or Ladder(), transcode=transcode, bitrate=bitrate, on_demand_change=follow
+        )
         self._audio = None if media.audio is None else Feed(media.audio, on_demand_change=follow)
 
     @property
     def video(self) -> Feed:
         """The pictures in H.264."""
-        return self._renditions[0].feed
+        return self._renditions.tops[0].feed
 
     @property
     def video_feeds(self) -> Mapping[str, Feed]:
         """The pictures by codec, the preferred one first."""
-        return {rendition.feed.codec: rendition.feed for rendition in self._renditions}
+        return self._renditions.by_codec
+
+    def renditions(self, codec: str) -> Sequence[Feed]:
+        """The pictures in one of those codecs in all their sizes, the greatest first."""
+        return self._renditions.of(codec)
 
     @property
     def audio(self) -> Feed | None:
@@ -86,36 +96,41 @@ class EncodingSource:
 
     def use_encoder(self, name: str) -> None:
         """Encode H.264 by another encoder of FFmpeg's, from the next start on."""
-        for rendition in self._renditions:
-            rendition.encoder = name
+        self._renditions.use_encoder(name)
 
     def request_keyframe(self) -> None:
         """Make the next picture a keyframe, or the first one that the interval between keyframes allows."""
-        for rendition in self._renditions:
-            rendition.feed.request_keyframe()
+        self._renditions.request_keyframe()
 
     async def aclose(self) -> None:
         """End all subscriptions and threads. Idempotent."""
         await self._threads.aclose()
 
     def _feeds(self) -> list[Feed]:
-        feeds = list(self.video_feeds.values())
+        feeds = list(self._renditions.feeds())
         return feeds if self._audio is None else [*feeds, self._audio]
 
     def _plans(self) -> Iterator[PumpPlan]:
-        yield PumpPlan("video", self._video_steps, tuple(self.video_feeds.values()), may_drop=True)
+        lower = LowerRungs(self._renditions.lower)
+        tops = tuple(rendition.feed for rendition in self._renditions.tops)
+        yield PumpPlan("video", partial(self._video_steps, lower), tops, may_drop=True)
+        if self._renditions.lower:
+            feeds = tuple(rendition.feed for rendition in self._renditions.lower)
+            yield PumpPlan("lower", lower.steps, feeds, may_drop=True, stop=lower.stop)
         if self._audio is not None:
             yield sound_plan(self._audio, self._media.sounds)
 
-    def _video_steps(self) -> Iterator[Step[Made]]:
-        encodings = [rendition.begin() for rendition in self._renditions]
+    def _video_steps(self, lower: LowerRungs) -> Iterator[Step[Made]]:
+        encodings = [rendition.begin() for rendition in self._renditions.tops]
         for picture in self._media.pictures():
-            yield Step(picture.seconds, partial(self._encode_picture, picture, encodings))
+            yield Step(picture.seconds, partial(self._encode_picture, picture, encodings, lower))
+        lower.stop()
 
-    def _encode_picture(self, picture: RawPicture, encodings: Sequence[Encoding]) -> Iterator[Made]:
-        if not any(rendition.feed.subscribers for rendition in self._renditions):
+    def _encode_picture(self, picture: RawPicture, encodings: Sequence[Encoding], lower: LowerRungs) -> Iterator[Made]:
+        if not (lower.wanted or any(rendition.feed.subscribers for rendition in self._renditions.tops)):
             return  # Only the sound is taken.
         frame = picture.make()
+        lower.put(frame, picture.seconds)
         for encoding in encodings:
             yield from encoding.encode(frame, seconds=picture.seconds)
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from .gop_cache import GopCache
+from .peak_rate import PeakRate
 from .units import AudioFormat, EncodedUnit, VideoFormat
 
 __all__ = ["Feed", "Subscription"]
@@ -16,7 +17,15 @@ QUEUE_LIMIT = 45
 """Units that may wait for one subscriber: 1.5 s of video at 30 per second, 0.9 s of sound."""
 
 
+_BUSIER = 1.1
+"""A stream that was never as busy as its encoder would let it be may be a little busier than so far."""
+
+
 def _nothing() -> None:
+    pass
+
+
+def _any_rate(_: int | None) -> None:
     pass
 
 
@@ -30,14 +39,22 @@ class Feed:
         request_keyframe: Callable[[], None] = _nothing,
         on_demand_change: Callable[[], None] = _nothing,
         gop: GopCache | None = None,
+        fit: Callable[[int | None], None] = _any_rate,
+        aim: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``on_demand_change`` is called when the first one comes who takes the stream, and when the last one goes.
 
-        ``gop`` is for a source that makes no keyframes on request: it holds what a new viewer begins with.
+        ``gop`` is for a source that makes no keyframes on request: it holds what a new viewer begins with. ``fit``: of
+        one that follows what its viewers' narrowest path carries.
         """
         self.format = format
         self.request_keyframe = request_keyframe
+        self.fit = fit
+        """Called with the bits per second that the narrowest path leaves for it; None: not known, or nobody there."""
+        self.aim = aim
+        """Bits per second that its encoder keeps to; None where nothing is encoded."""
+        self._peak = PeakRate()
         self._on_demand_change = on_demand_change
         self._gop = gop
         self._clock = clock
@@ -55,6 +72,20 @@ class Feed:
         """Of H.264 (RFC 6184 §8.1); empty for everything else."""
         format = self.format
         return format.profile_level_id if isinstance(format, VideoFormat) and format.codec == "H264" else ""
+
+    @property
+    def label(self) -> str:
+        """What people call it: ``720p``. Empty for sound."""
+        format = self.format
+        return f"{min(format.width, format.height)}p" if isinstance(format, VideoFormat) else ""
+
+    @property
+    def bitrate(self) -> int | None:
+        """Bits per second that a viewer's path should have for it; None while nobody knows."""
+        seen = self._peak.rate
+        if self.aim is None or seen is None:
+            return self.aim if seen is None else seen
+        return min(self.aim, round(seen * _BUSIER))
 
     @property
     def clock_rate(self) -> int:
@@ -108,8 +139,10 @@ class Feed:
 
     def publish(self, unit: EncodedUnit) -> None:
         """Hand a unit to everyone; never waits."""
+        now = self._clock()
+        self._peak.add(len(unit.data), now)
         if self._gop is not None:
-            self._gop.push(unit, self._clock())
+            self._gop.push(unit, now)
         for place in tuple(self._listeners):
             place.listener(unit)
         for subscription in self._subscriptions:

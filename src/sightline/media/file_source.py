@@ -14,6 +14,7 @@ from av.stream import Stream
 
 from ..errors import SourceNotFound, UnsupportedMedia
 from .encoding_source import EncodingSource, RawPicture, RawSound
+from .ladder import Ladder
 from .units import AudioFormat, VideoFormat
 
 __all__ = ["FileMedia", "FileSource", "open_container"]
@@ -31,9 +32,17 @@ class FileSource(EncodingSource):
     UnsupportedMedia.
     """
 
-    def __init__(self, path: Path | str, *, loop: bool = True, bitrate: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        loop: bool = True,
+        bitrate: int | None = None,
+        ladder: Ladder | None = None,
+        transcode: bool = True,
+    ) -> None:
         """``loop``: begin again at the end; ``bitrate``: of the video, in bits per second, by default from its size."""
-        super().__init__(FileMedia(Path(path), loop=loop), bitrate=bitrate)
+        super().__init__(FileMedia(Path(path), loop=loop), bitrate=bitrate, ladder=ladder, transcode=transcode)
 
 
 class FileMedia:

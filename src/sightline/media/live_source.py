@@ -7,23 +7,23 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from typing import Any
 
 import av
-import msgspec
 from av.bitstream import BitStreamFilterContext
 
 from ..errors import MediaError, SourceNotFound, UnsupportedMedia
 from .feed import Feed
 from .gop_cache import GopCache
 from .h264_packets import PROFILES, Normalizer, profile_of
+from .ladder import Ladder
 from .live_clock import LiveClock
 from .live_input import LiveInput, without_password
 from .live_worker import SoundWorker, Worker
-from .rendition import Rendition
+from .renditions import Renditions
 from .run import Made
 from .units import AUDIO_CLOCK, VIDEO_CLOCK, AudioFormat, EncodedUnit, VideoFormat
 
@@ -45,8 +45,18 @@ class LiveSource:
     again and told to those who `follow`.
     """
 
-    def __init__(self, input: LiveInput, *, bitrate: int | None = None, encoder: str | None = None) -> None:
-        """``bitrate`` in bits per second and an ``encoder`` of FFmpeg's ask for encoding in any case."""
+    def __init__(
+        self,
+        input: LiveInput,
+        *,
+        bitrate: int | None = None,
+        encoder: str | None = None,
+        ladder: Ladder | None = None,
+        transcode: bool = True,
+    ) -> None:
+        """``bitrate`` in bits per second and an ``encoder`` of FFmpeg's ask for encoding in any case. ``ladder``: the
+        lower renditions; without ``transcode`` there is nothing but H.264 of the source's size.
+        """
         self._input = input
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -67,27 +77,32 @@ class LiveSource:
         self._passes = bitrate is None and encoder is None and self._can_pass(self._container)
         follow = self._follow_demand
         self._gop = GopCache(VIDEO_CLOCK)
-        self._renditions = [
-            Rendition(msgspec.structs.replace(format, codec=codec), bitrate=bitrate, on_demand_change=follow)
-            for codec in (("VP8",) if self._passes else ("H264", "VP8"))
-        ]
-        for rendition in self._renditions:
-            if encoder is not None and rendition.format.codec == "H264":
-                rendition.encoder = encoder
         self._plain = Feed(format, on_demand_change=follow, gop=self._gop) if self._passes else None
+        self._renditions = Renditions(
+            format,
+            ladder=ladder or Ladder(),
+            transcode=transcode,
+            bitrate=bitrate,
+            on_demand_change=follow,
+            passed=self._plain,
+            encoder=encoder,
+        )
         streams = self._container.streams
         self._audio = Feed(AudioFormat(), on_demand_change=follow) if streams.audio else None
 
     @property
     def video(self) -> Feed:
         """The pictures in H.264."""
-        return self._plain or self._renditions[0].feed
+        return self._plain or self._renditions.tops[0].feed
 
     @property
     def video_feeds(self) -> Mapping[str, Feed]:
         """The pictures by codec, the preferred one first."""
-        feeds = [rendition.feed for rendition in self._renditions]
-        return {feed.codec: feed for feed in ([self._plain, *feeds] if self._plain else feeds)}
+        return self._renditions.by_codec
+
+    def renditions(self, codec: str) -> Sequence[Feed]:
+        """The pictures in one of those codecs in all their sizes, the greatest first."""
+        return self._renditions.of(codec)
 
     @property
     def audio(self) -> Feed | None:
@@ -111,8 +126,7 @@ class LiveSource:
 
     def request_keyframe(self) -> None:
         """Only encoders of ours make them."""
-        for rendition in self._renditions:
-            rendition.feed.request_keyframe()
+        self._renditions.request_keyframe()
 
     async def aclose(self) -> None:
         """End all subscriptions and the thread. Idempotent."""
@@ -128,7 +142,7 @@ class LiveSource:
             await asyncio.to_thread(self._thread.join, 1.0)
 
     def _feeds(self) -> Iterator[Feed]:
-        yield from self.video_feeds.values()
+        yield from self._renditions.feeds()
         if self._audio is not None:
             yield self._audio
 

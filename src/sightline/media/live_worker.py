@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import av
 
 from .encoders import AudioEncoder
 from .feed import Feed
-from .rendition import Encoding, Rendition
+from .lower_rungs import LowerRungs
+from .rendition import Encoding
+from .renditions import Renditions
 from .run import Made
 
 __all__ = ["SoundWorker", "Worker"]
@@ -53,7 +55,7 @@ class Worker(_Thread):
     """Pictures for the renditions that are taken."""
 
     def __init__(
-        self, name: str, stream: av.VideoStream, renditions: Sequence[Rendition], publish: Callable[[Made], None]
+        self, name: str, stream: av.VideoStream, renditions: Renditions, publish: Callable[[Made], None]
     ) -> None:
         context = stream.codec_context
         self._codec, self._extradata, self._is_raw = context.name, context.extradata, context.name == "wrapped_avframe"
@@ -64,7 +66,15 @@ class Worker(_Thread):
         self._fed = False
         self._encodings: list[Encoding] = []
         self._decoder: av.VideoCodecContext | None = None
+        self._lower = LowerRungs(renditions.lower)
+        if renditions.lower:
+            threading.Thread(target=self._encode_lower, name=f"{name}-lower", daemon=True).start()
         super().__init__(name)
+
+    def stop(self) -> None:
+        """End it, after the packet that is being worked on."""
+        super().stop()
+        self._lower.stop()
 
     def put(self, packet: av.Packet[Any], seconds: float) -> None:
         """A picture came. Called in the thread that reads."""
@@ -72,7 +82,7 @@ class Worker(_Thread):
             self._group = []
         if packet.is_keyframe or self._group:
             self._group.append((packet, seconds))
-        if not any(rendition.feed.subscribers for rendition in self._renditions):
+        if not any(rendition.feed.subscribers for rendition in self._renditions.all):
             self._fed = False
         elif self._fed:
             self._queue.put((packet, seconds))
@@ -86,16 +96,25 @@ class Worker(_Thread):
 
     def _work(self, packet: av.Packet[Any], seconds: float) -> None:
         if not self._encodings:
-            self._encodings = [rendition.begin() for rendition in self._renditions]
+            self._encodings = [rendition.begin() for rendition in self._renditions.tops]
         if self._decoder is None:
             self._decoder = self._new_decoder()
         frames = self._decoder.decode(packet)
         if self._queue.qsize() > _BEHIND:
             return
         for frame in frames:
+            self._lower.put(frame, seconds)
             for encoding in self._encodings:
                 for made in encoding.encode(frame, seconds=seconds):
                     self._publish(made)
+
+    def _encode_lower(self) -> None:
+        for step in self._lower.steps():
+            try:
+                for made in step.encode():
+                    self._publish(made)
+            except (av.FFmpegError, OSError, ValueError) as error:
+                log.debug("a picture cannot be scaled: %s", error)
 
     def _new_decoder(self) -> av.VideoCodecContext:
         decoder = av.CodecContext.create(self._codec, "r")

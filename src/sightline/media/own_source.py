@@ -7,7 +7,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias
@@ -19,7 +19,9 @@ import numpy.typing as npt
 from ..errors import UnsupportedMedia
 from .encoders import AudioEncoder
 from .feed import Feed
-from .rendition import Rendition
+from .ladder import Ladder
+from .lower_rungs import LowerRungs
+from .renditions import Renditions
 from .run import Made
 from .tone import SAMPLE_RATE
 from .units import AudioFormat, VideoFormat
@@ -65,19 +67,25 @@ class OwnSource:
         frame_rate: float = 30.0,
         sounds: Callable[[], AsyncIterator[Any]] | None = None,
         bitrate: int | None = None,
+        renditions: str = "auto",
+        transcode: bool = True,
     ) -> None:
         """``width`` and ``height``: what is sent, in pixels; ``bitrate``: of the video, in bits per second.
 
-        Raises UnsupportedMedia for a size that cannot be encoded.
+        ``renditions`` and ``transcode`` as in ``open_source``. Raises UnsupportedMedia for a size that cannot be
+        encoded, and ConfigError.
         """
         if not (16 <= width <= 7680 and 16 <= height <= 4320) or width % 2 or height % 2:
             raise UnsupportedMedia(f"Pictures of {width}x{height} cannot be encoded. Give even sizes from 16x16 on.")
         self._make = {"video": pictures} | ({"audio": sounds} if sounds is not None else {})
         follow = self._follow_demand
-        self._renditions = [
-            Rendition(VideoFormat(width, height, frame_rate, codec=codec), bitrate=bitrate, on_demand_change=follow)
-            for codec in ("H264", "VP8")
-        ]
+        self._renditions = Renditions(
+            VideoFormat(width, height, frame_rate),
+            ladder=Ladder.parse(renditions, transcode=transcode),
+            transcode=transcode,
+            bitrate=bitrate,
+            on_demand_change=follow,
+        )
         self._audio = None if sounds is None else Feed(AudioFormat(), on_demand_change=follow)
         self._tasks: list[asyncio.Task[None]] = []
         self._queues: list[queue.Queue[tuple[Any, float] | None]] = []
@@ -90,12 +98,16 @@ class OwnSource:
     @property
     def video(self) -> Feed:
         """The pictures in H.264."""
-        return self._renditions[0].feed
+        return self._renditions.tops[0].feed
 
     @property
     def video_feeds(self) -> Mapping[str, Feed]:
         """The pictures by codec, the preferred one first."""
-        return {rendition.feed.codec: rendition.feed for rendition in self._renditions}
+        return self._renditions.by_codec
+
+    def renditions(self, codec: str) -> Sequence[Feed]:
+        """The pictures in one of those codecs in all their sizes, the greatest first."""
+        return self._renditions.of(codec)
 
     @property
     def audio(self) -> Feed | None:
@@ -108,8 +120,7 @@ class OwnSource:
 
     def request_keyframe(self) -> None:
         """Make the next picture a keyframe, as soon as the interval between them allows."""
-        for rendition in self._renditions:
-            rendition.feed.request_keyframe()
+        self._renditions.request_keyframe()
 
     async def aclose(self) -> None:
         """End all subscriptions, generators and threads. Idempotent."""
@@ -130,7 +141,7 @@ class OwnSource:
         self._queues, self._threads = [], []
 
     def _feeds(self) -> list[Feed]:
-        feeds = [rendition.feed for rendition in self._renditions]
+        feeds = list(self._renditions.feeds())
         return feeds if self._audio is None else [*feeds, self._audio]
 
     def _follow_demand(self) -> None:
@@ -138,14 +149,22 @@ class OwnSource:
             return
         loop = asyncio.get_running_loop()
         self._started = time.monotonic()
+        lower = LowerRungs(self._renditions.lower)
+        if self._renditions.lower:
+            self._run("lower", partial(self._encode_lower, loop, lower))
         for kind, make in self._make.items():
             waiting: queue.Queue[tuple[Any, float] | None] = queue.Queue(_WAITING if kind == "video" else 50)
-            work = self._encode_pictures if kind == "video" else self._encode_sounds
-            thread = threading.Thread(target=work, args=(loop, waiting), name=f"sightline-own-{kind}", daemon=True)
-            thread.start()
+            if kind == "video":
+                self._run(kind, partial(self._encode_pictures, loop, waiting, lower))
+            else:
+                self._run(kind, partial(self._encode_sounds, loop, waiting))
             self._queues.append(waiting)
-            self._threads.append(thread)
             self._tasks.append(loop.create_task(self._take(kind, make, waiting), name=f"own {kind}"))
+
+    def _run(self, name: str, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name=f"sightline-own-{name}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     async def _take(
         self, kind: str, make: Callable[[], AsyncIterator[Any]], waiting: queue.Queue[tuple[Any, float] | None]
@@ -175,17 +194,29 @@ class OwnSource:
         if self._told is not None and (reason is not None or not self._missing):
             self._told(reason)
 
-    def _encode_pictures(self, loop: asyncio.AbstractEventLoop, waiting: queue.Queue[tuple[Any, float] | None]) -> None:
-        encodings = [rendition.begin() for rendition in self._renditions]
+    def _encode_pictures(
+        self, loop: asyncio.AbstractEventLoop, waiting: queue.Queue[tuple[Any, float] | None], lower: LowerRungs
+    ) -> None:
+        encodings = [rendition.begin() for rendition in self._renditions.tops]
         while (item := waiting.get()) is not None:
             picture, seconds = item
             try:
                 frame = picture if isinstance(picture, av.VideoFrame) else av.VideoFrame.from_ndarray(picture, "rgb24")
+                lower.put(frame, seconds)
                 for encoding in encodings:
                     for made in encoding.encode(frame, seconds=seconds):
                         self._publish(loop, made)
             except (ValueError, TypeError, AttributeError, av.FFmpegError) as error:
                 log.warning("a picture of the source's own code cannot be used: %s", error)
+        lower.stop()
+
+    def _encode_lower(self, loop: asyncio.AbstractEventLoop, lower: LowerRungs) -> None:
+        for step in lower.steps():
+            try:
+                for made in step.encode():
+                    self._publish(loop, made)
+            except (ValueError, TypeError, AttributeError, av.FFmpegError) as error:
+                log.debug("a picture of the source's own code cannot be scaled: %s", error)
 
     def _encode_sounds(self, loop: asyncio.AbstractEventLoop, waiting: queue.Queue[tuple[Any, float] | None]) -> None:
         encoder = AudioEncoder()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -17,8 +17,11 @@ from .feed import Feed
 from .file_source import FileMedia
 from .gop_cache import GopCache
 from .h264_file import access_units, profile_level_id, why_not
+from .ladder import Ladder
+from .lower_rungs import LowerRungs
 from .pump import Step
-from .rendition import Rendition
+from .rendition import Encoding
+from .renditions import Renditions
 from .run import Made, PumpPlan, Threads
 from .units import VIDEO_CLOCK, EncodedUnit
 
@@ -34,11 +37,17 @@ _WAITING = 600
 class PassThroughSource:
     """Plays a file in real time. Keyframes come where the file has them; a viewer begins with the group held.
 
-    For viewers without H.264 the pictures are decoded and encoded in VP8, once, while there are any. Sound is encoded.
+    For viewers without H.264 the pictures are decoded and encoded in VP8, and for those on a narrow path in smaller
+    sizes, once for all of them and while there are any. Sound is encoded.
     """
 
-    def __init__(self, path: Path | str, *, loop: bool = True) -> None:
-        """Blocks while the file is looked through. Raises SourceNotFound, and UnsupportedMedia when it cannot be."""
+    def __init__(
+        self, path: Path | str, *, loop: bool = True, ladder: Ladder | None = None, transcode: bool = True
+    ) -> None:
+        """Blocks while the file is looked through. Raises SourceNotFound, and UnsupportedMedia when it cannot be.
+
+        ``ladder``: the lower renditions; without ``transcode`` there is nothing but the file's own pictures.
+        """
         path = Path(path)
         reason = why_not(path)
         if reason is not None:
@@ -50,8 +59,8 @@ class PassThroughSource:
         profile = profile_level_id(path) or self._media.video.profile_level_id
         video = msgspec.structs.replace(self._media.video, profile_level_id=profile)
         self._video = Feed(video, on_demand_change=follow, gop=self._gop)
-        self._vp8 = Rendition(
-            msgspec.structs.replace(self._media.video, codec="VP8"), bitrate=None, on_demand_change=follow
+        self._renditions = Renditions(
+            video, ladder=ladder or Ladder(), transcode=transcode, on_demand_change=follow, passed=self._video
         )
         self._audio = None if self._media.audio is None else Feed(self._media.audio, on_demand_change=follow)
 
@@ -63,7 +72,11 @@ class PassThroughSource:
     @property
     def video_feeds(self) -> Mapping[str, Feed]:
         """The pictures by codec, the preferred one first."""
-        return {feed.codec: feed for feed in (self._video, self._vp8.feed)}
+        return self._renditions.by_codec
+
+    def renditions(self, codec: str) -> Sequence[Feed]:
+        """The pictures in one of those codecs in all their sizes, the greatest first."""
+        return self._renditions.of(codec)
 
     @property
     def audio(self) -> Feed | None:
@@ -71,23 +84,29 @@ class PassThroughSource:
         return self._audio
 
     def request_keyframe(self) -> None:
-        """The file's own keyframes come when they come; only VP8's are made."""
-        self._vp8.feed.request_keyframe()
+        """The file's own keyframes come when they come; only those of what is encoded are made."""
+        self._renditions.request_keyframe()
 
     async def aclose(self) -> None:
         """End all subscriptions and threads. Idempotent."""
         await self._threads.aclose()
 
     def _feeds(self) -> list[Feed]:
-        feeds = [self._video, self._vp8.feed]
+        feeds = list(self._renditions.feeds())
         return feeds if self._audio is None else [*feeds, self._audio]
 
     def _plans(self) -> Iterator[PumpPlan]:
         self._gop.clear()  # What the last run held is the past: this one begins at the file's beginning.
-        transcoder = _Transcoder(self._vp8)
+        transcoder = _Transcoder(self._renditions)
         # A picture that is late is sent late: those after it are built on it.
         yield PumpPlan("video", partial(self._steps, transcoder), (self._video,), may_drop=False)
-        yield PumpPlan("vp8", transcoder.steps, (self._vp8.feed,), may_drop=True, stop=transcoder.stop)
+        if self._renditions.all:
+            tops = tuple(rendition.feed for rendition in self._renditions.tops)
+            yield PumpPlan("transcoder", transcoder.steps, tops, may_drop=True, stop=transcoder.stop)
+        if self._renditions.lower:
+            feeds = tuple(rendition.feed for rendition in self._renditions.lower)
+            lower = transcoder.lower
+            yield PumpPlan("lower", lower.steps, feeds, may_drop=True, stop=lower.stop)
         if self._audio is not None:
             yield sound_plan(self._audio, self._media.sounds)
 
@@ -103,10 +122,11 @@ class PassThroughSource:
 
 
 class _Transcoder:
-    """Decodes what is passed on, in a thread of its own, while somebody takes the other rendition."""
+    """Decodes what is passed on, in a thread of its own, while somebody takes another rendition."""
 
-    def __init__(self, rendition: Rendition) -> None:
-        self._rendition = rendition
+    def __init__(self, renditions: Renditions) -> None:
+        self._renditions = renditions
+        self.lower = LowerRungs(renditions.lower)
         self._queue: queue.SimpleQueue[EncodedUnit | None] = queue.SimpleQueue()
         self._group: list[EncodedUnit] = []
         self._fed = False
@@ -121,7 +141,7 @@ class _Transcoder:
             self._group = []
         if unit.keyframe or self._group:
             self._group.append(unit)
-        if not self._rendition.feed.subscribers:
+        if not any(rendition.feed.subscribers for rendition in self._renditions.all):
             self._fed = False
         elif self._fed:
             self._queue.put(unit)
@@ -136,7 +156,7 @@ class _Transcoder:
     def steps(self) -> Iterator[Step[Made]]:
         """The pictures to be encoded, as far as the decoder keeps up."""
         decoder = _decoder()
-        encoding = self._rendition.begin()
+        encodings = [rendition.begin() for rendition in self._renditions.tops]
         while (unit := self._queue.get()) is not None:
             packet = av.Packet(unit.data)
             packet.pts, packet.time_base = unit.timestamp, Fraction(1, VIDEO_CLOCK)
@@ -150,7 +170,13 @@ class _Transcoder:
                 continue
             for frame in frames:
                 seconds = (unit.timestamp if frame.pts is None else frame.pts) / VIDEO_CLOCK
-                yield Step(seconds, partial(encoding.encode, frame, seconds=seconds))
+                yield Step(seconds, partial(self._encode, encodings, frame, seconds))
+        self.lower.stop()
+
+    def _encode(self, encodings: Sequence[Encoding], frame: av.VideoFrame, seconds: float) -> Iterator[Made]:
+        self.lower.put(frame, seconds)
+        for encoding in encodings:
+            yield from encoding.encode(frame, seconds=seconds)
 
 
 def _decoder() -> av.VideoCodecContext:

@@ -11,6 +11,7 @@ import av
 
 from ..errors import ConfigError
 from .encoding_source import EncodingSource, RawPicture, RawSound
+from .ladder import Ladder
 from .picture import MovingPicture
 from .tone import SAMPLE_RATE, tone_frame
 from .units import AudioFormat, VideoFormat
@@ -26,7 +27,14 @@ class TestPicture(EncodingSource):
     __test__ = False  # not a test class, whatever its name suggests to pytest
 
     def __init__(
-        self, width: int = 640, height: int = 360, frame_rate: int = 30, *, bitrate: int | None = None
+        self,
+        width: int = 640,
+        height: int = 360,
+        frame_rate: int = 30,
+        *,
+        bitrate: int | None = None,
+        ladder: Ladder | None = None,
+        transcode: bool = True,
     ) -> None:
         """Raises ConfigError for sizes under 160x90 or over 3840x2160, odd ones, and rates outside 1 to 60."""
         if not (160 <= width <= 3840 and 90 <= height <= 2160) or width % 2 or height % 2:
@@ -35,7 +43,8 @@ class TestPicture(EncodingSource):
             )
         if not 1 <= frame_rate <= 60:
             raise ConfigError(f"A test picture has 1 to 60 frames per second, not {frame_rate}.")
-        super().__init__(_TestMedia(VideoFormat(width, height, frame_rate)), bitrate=bitrate)
+        media = _TestMedia(VideoFormat(width, height, frame_rate))
+        super().__init__(media, bitrate=bitrate, ladder=ladder, transcode=transcode)
 
 
 class _TestMedia:
