@@ -32,6 +32,8 @@ class Stage:
     """Whether its tests may run side by side, one process for each core."""
     marked: str = ""
     """A pytest expression on the marks of its tests."""
+    prints: bool = False
+    """Whether what its tests print is shown while they run: one that takes ten minutes says how far it is."""
 
 
 # Any folder of tests/ that is not named here belongs to `unit`: a new one cannot be forgotten. Of those folders
@@ -43,7 +45,7 @@ STAGES = {
     "e2e": Stage(budget=600, folders=("e2e",)),
     "interop": Stage(budget=360, folders=("interop", "seeds")),
     "network": Stage(budget=600, folders=("network",)),
-    "soak": Stage(budget=3600, folders=("soak",)),
+    "soak": Stage(budget=3600, folders=("soak",), prints=True),
 }
 
 
@@ -119,8 +121,9 @@ def run_tests(name: str, stage: Stage) -> tuple[str, bool]:
         selection = [str(TESTS), *(f"--ignore={TESTS / folder}" for folder in others)]
     side_by_side = ["-n", "2", "--dist", "worksteal"] if stage.parallel else []
     marked = ["-m", stage.marked] if stage.marked else []
+    printing = ["--capture=no"] if stage.prints else []
     limit = stage.budget * PATIENCE
-    status = run_limited([sys.executable, "-m", "pytest", *side_by_side, *marked, *selection], limit)
+    status = run_limited([sys.executable, "-m", "pytest", *side_by_side, *marked, *printing, *selection], limit)
     if status == NO_TESTS_RAN and name != "unit":
         return "none selected", True
     if status == TIMED_OUT:

@@ -100,9 +100,13 @@ def resident_bytes(pid: int) -> int:
 
 
 async def look(master: Command, memory: list[int], until: float) -> None:
-    """Write down how much memory the master has."""
-    while time.monotonic() < until:
+    """Write down how much memory the master has, and say so every minute."""
+    begun = said = time.monotonic()
+    while (now := time.monotonic()) < until:
         memory.append(resident_bytes(master.process.pid))
+        if now >= said:
+            said += 60
+            print(f"{now - begun:4.0f} s of {until - begun:.0f} s: {memory[-1] / 2**20:.1f} MiB", flush=True)
         await asyncio.sleep(LOOK_EVERY)
 
 
