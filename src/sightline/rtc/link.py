@@ -160,7 +160,8 @@ class PeerLink:
 
     def _may_revive(self) -> bool:
         """Whether something is under way that may bring a connection without paths back, within the machine's times."""
-        return False
+        # The answer to a restart of ours may come any moment, and must find the generation that it is for.
+        return self._offered is not None
 
     # -- how it is
 

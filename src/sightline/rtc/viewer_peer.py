@@ -162,10 +162,6 @@ class ViewerPeer(PeerLink):
     def _next_deadline(self) -> float | None:
         return self._receiving.next_time()
 
-    def _may_revive(self) -> bool:
-        # The answer to a restart of ours may come any moment, and must find the generation that it is for.
-        return self._offered is not None
-
     def _hand_over(self, frame: EncodedFrame) -> None:
         if self.on_frame is None:
             return

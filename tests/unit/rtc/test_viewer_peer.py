@@ -244,6 +244,20 @@ async def test_an_answer_that_comes_after_the_old_path_has_failed(pairs: Pairs) 
     assert ConnectionState.FAILED not in pair.states
 
 
+async def test_a_masters_restart_outlives_the_old_path_too(pairs: Pairs) -> None:
+    pair = pairs(timers=QUICK)
+    await pair.watch()
+    offer = await pair.peer.restart()
+    pair.peer._ice._choice.slept()
+    pair.peer._ice._update()
+    await asyncio.sleep(0.05)
+    assert pair.peer.connection_state in (ConnectionState.CONNECTED, ConnectionState.DISCONNECTED)
+    await pair.peer.accept(await pair.viewer.answer(offer))
+    before = len(pair.pictures)
+    await eventually(lambda: len(pair.pictures) > before + 5)
+    assert pair.peer.connection_state is ConnectionState.CONNECTED
+
+
 async def test_silence_is_told_and_frees_nothing_before_its_time(pairs: Pairs) -> None:
     pair = pairs(timers=QUICK)
     await pair.watch()
