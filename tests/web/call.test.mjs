@@ -169,10 +169,10 @@ function lobby({ session = async () => ({ url: 'ws://x/', iceServers: [] }) } = 
   const timers = [];
   const client = new LobbyClient({
     session,
-    platform: platform({ WebSocket: Socket, setTimeout: (callback, ms) => timers.push({ callback, ms }), clearTimeout: () => {} }),
+    platform: platform({ WebSocket: Socket, setTimeout: (callback, ms) => timers.push({ callback, ms }), clearTimeout: (handle) => { if (handle) timers[handle - 1].cleared = true; } }),
   });
   const heard = [];
-  for (const name of ['state', 'name', 'nametaken', 'users', 'offer', 'answer', 'candidate', 'hangup', 'message', 'refused', 'failed']) {
+  for (const name of ['state', 'iceservers', 'name', 'nametaken', 'users', 'offer', 'answer', 'candidate', 'hangup', 'message', 'refused', 'failed']) {
     client.on(name, (detail) => heard.push([name, detail]));
   }
   return { client, heard, timers, of: (name) => heard.filter(([one]) => one === name).map(([, detail]) => detail) };
@@ -215,6 +215,7 @@ test('messages go out as the sample has them, and come in as events', async () =
   assert.deepEqual(socket.sent.slice(1), [
     { type: 'video-offer', name: 'Ann', target: 'Bob', sdp: { type: 'offer', sdp: 'v=0' } },
     { type: 'hang-up', name: 'Ann', target: 'Bob', reason: 'busy' },
+    { type: 'ping' },
   ]);
   socket.hears({ type: 'video-offer', name: 'Bob', target: 'Ann', sdp: { type: 'offer', sdp: 'v=1' } });
   socket.hears({ type: 'new-ice-candidate', target: 'Ann', candidate: { candidate: 'candidate:1', sdpMid: '0' } });
@@ -258,6 +259,54 @@ test('the socket comes back by itself, later and later, under the same name', as
   assert.deepEqual([Socket.all[2].sent[0].name, Socket.all[2].sent[0].resume], ['Ann', 'r7']);
   client.close();
   assert.equal(Socket.all[2].readyState, 3);
+});
+
+test('a service that says nothing is asked, and left for a new socket when it does not reply', async () => {
+  const { client, socket, timers } = await entered();
+  const due = () => timers.filter(({ ms, cleared }) => ms < 60_000 && !cleared);
+  assert.deepEqual(due().map(({ ms }) => ms), [15_000]);
+  due()[0].callback();
+  assert.deepEqual(socket.sent.at(-1), { type: 'ping' });
+  socket.hears({ type: 'pong' });
+  due().at(-1).callback();
+  client.check();
+  assert.deepEqual(due().at(-1).ms, 3_000, 'from the first question on');
+  due().at(-1).callback();
+  await settled();
+  assert.deepEqual([socket.readyState, Socket.all.length, client.state], [3, 2, 'opening']);
+  due().at(-1).callback();
+  assert.deepEqual([Socket.all[1].readyState, client.state], [3, 'waiting'], 'this one let nobody in');
+});
+
+test('a hang-up that went into a dead socket is said again on the next, and one that arrived is not', async () => {
+  const back = async (client) => {
+    client.reconnect();
+    await settled();
+    const socket = Socket.all.at(-1);
+    socket.hears({ type: 'id', id: 8 });
+    socket.hears({ type: 'userlist', users: ['Ann', 'Bob'] });
+    return socket.sent.filter(({ type }) => type === 'hang-up').map(({ target }) => target);
+  };
+  const { client, socket } = await entered();
+  client.sendHangUp('Bob', 'hung-up');
+  socket.hears({ type: 'pong' });
+  client.sendHangUp('Cem', 'hung-up');
+  client.sendHangUp('Dee', 'busy');
+  client.sendOffer('Dee', 'v=0');
+  assert.deepEqual(await back(client), ['Cem']);
+  Socket.all.at(-1).hears({ type: 'pong' });
+  assert.deepEqual(await back(client), []);
+});
+
+test('ICE servers are fetched anew while somebody waits in the room', async () => {
+  let count = 0;
+  const { client, timers, of } = lobby({ session: async () => ({ url: 'ws://x/', iceServers: [{ urls: `stun:${++count}` }] }) });
+  client.open('Ann');
+  await settled();
+  timers.find(({ ms }) => ms === 270_000).callback();
+  await settled();
+  assert.deepEqual([client.iceServers, of('iceservers').length, Socket.all.length], [[{ urls: 'stun:2' }], 2, 1]);
+  client.close();
 });
 
 test('without a right to enter there is no second try; without a service there is', async () => {

@@ -25,6 +25,7 @@ from ..wire.lobby import (
     LobbyReason,
     LobbyRefusal,
     NameClaim,
+    Ping,
     another_name,
     call_frame,
     chat_frame,
@@ -32,6 +33,7 @@ from ..wire.lobby import (
     error_frame,
     id_frame,
     name_given_frame,
+    pong_frame,
     user_changes_frame,
     user_list_frame,
 )
@@ -163,8 +165,10 @@ class Lobby:
             return self._refused(member, refusal, now)
 
     def _take(
-        self, room: Room, member: Member, message: NameClaim | ChatMessage | CallMessage, now: float
+        self, room: Room, member: Member, message: NameClaim | ChatMessage | CallMessage | Ping, now: float
     ) -> list[MemberOutput]:
+        if isinstance(message, Ping):
+            return [MemberSend(member, pong_frame())]
         if isinstance(message, NameClaim):
             return self._claim(room, member, message, now)
         about = "message" if isinstance(message, ChatMessage) else message.kind

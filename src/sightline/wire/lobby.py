@@ -27,6 +27,7 @@ __all__ = [
     "LobbyReason",
     "LobbyRefusal",
     "NameClaim",
+    "Ping",
     "another_name",
     "call_frame",
     "chat_frame",
@@ -35,6 +36,7 @@ __all__ = [
     "error_frame",
     "id_frame",
     "name_given_frame",
+    "pong_frame",
     "user_changes_frame",
     "user_list_frame",
 ]
@@ -123,6 +125,10 @@ class CallMessage(msgspec.Struct, frozen=True):
     content: dict[str, object]
 
 
+class Ping(msgspec.Struct, frozen=True):
+    """``ping``: whether the service is there. Browsers cannot send the WebSocket's own."""
+
+
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -151,7 +157,7 @@ def another_name(name: str, number: int) -> str:
     return name[: MAX_USER_NAME - len(suffix)] + suffix
 
 
-def decode_lobby_message(frame: bytes | str) -> NameClaim | ChatMessage | CallMessage:
+def decode_lobby_message(frame: bytes | str) -> NameClaim | ChatMessage | CallMessage | Ping:
     """Read a client's frame; raises LobbyRefusal. Who it says it is (``name``, ``id``) is not even looked at."""
     if len(frame) > MAX_LOBBY_FRAME:
         raise LobbyRefusal(LobbyReason.TOO_LARGE)
@@ -168,6 +174,8 @@ def decode_lobby_message(frame: bytes | str) -> NameClaim | ChatMessage | CallMe
             return NameClaim(check_user_name(message.get("name")), resume if isinstance(resume, str) else "")
         case "message":
             return _chat(message)
+        case "ping":
+            return Ping()
         case "video-offer" | "video-answer" | "new-ice-candidate" | "hang-up":
             return _call(kind, message)
         case _:
@@ -239,6 +247,11 @@ def _target(kind: str, message: dict[str, Any]) -> str | None:
 def id_frame(number: int, resume: str) -> bytes:
     """The first frame of a connection."""
     return _encode({"type": "id", "id": number, "resume": resume})
+
+
+def pong_frame() -> bytes:
+    """The reply to a ``ping``; what came before it on the same socket has been dealt with."""
+    return _encode({"type": "pong"})
 
 
 def name_given_frame(number: int, name: str) -> bytes:

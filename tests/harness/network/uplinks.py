@@ -24,10 +24,10 @@ SILENT = Line(silent=True)
 class Uplinks:
     """The service and one camera on the host `house`; the host `phone` with Wi-Fi, LTE and a Chromium.
 
-    It ends with the block. Raises LabUnavailable.
+    With `talks` the house has a Chromium too, `at_home`. It ends with the block. Raises LabUnavailable.
     """
 
-    def __init__(self, folder: Path, source: str | Path) -> None:
+    def __init__(self, folder: Path, source: str | Path, *, talks: bool = False) -> None:
         self._stack = ExitStack()
         with ExitStack() as until_made:
             until_made.push(self._stack)
@@ -47,7 +47,9 @@ class Uplinks:
             self._stack.enter_context(self.service)
             self.lab.relay(self.service.http_port, self.house)  # for the test itself, not for the phone
             self.service.wait_ready()
-            self.chromium = self._stack.enter_context(chromium_on(self.phone))[0]
+            hosts = (self.phone, self.house) if talks else (self.phone,)
+            browsers = self._stack.enter_context(chromium_on(*hosts))
+            self.chromium, self.at_home = browsers[0], browsers[-1]
             until_made.pop_all()
 
     def camera(self, channel: str) -> Command:

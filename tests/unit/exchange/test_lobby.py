@@ -96,6 +96,14 @@ def three(hall: Hall) -> tuple[Member, Member, Member]:
     return members
 
 
+def test_whoever_asks_is_told_that_the_service_is_there_with_a_name_or_without() -> None:
+    hall = Hall()
+    for member in (hall.enter(), hall.enter("Ann")):
+        hall.told(member)
+        hall.say(member, type="ping")
+        assert hall.told(member) == [{"type": "pong"}]
+
+
 def test_it_begins_as_the_sample_expects(hall: Hall) -> None:
     ann = hall.enter("Ann")
     first, second = hall.told(ann)

@@ -19,6 +19,7 @@ from sightline.wire.lobby import (
     LobbyReason,
     LobbyRefusal,
     NameClaim,
+    Ping,
     another_name,
     call_frame,
     chat_frame,
@@ -31,7 +32,7 @@ from sightline.wire.lobby_ticket import make_ticket, read_ticket
 SECRET = b"s" * 32
 
 
-def read(**message: object) -> NameClaim | ChatMessage | CallMessage:
+def read(**message: object) -> NameClaim | ChatMessage | CallMessage | Ping:
     return decode_lobby_message(json.dumps(message))
 
 
@@ -44,6 +45,10 @@ def refusal(frame: str | bytes) -> LobbyRefusal:
 @pytest.mark.parametrize("name", ["a", "김철수", "Ann-Marie O.", "x_1", "Ⅷ", "é" * 32, "a b"])
 def test_a_name_of_letters_digits_and_four_marks_is_kept(name: str) -> None:
     assert check_user_name(name) == name
+
+
+def test_a_ping_is_a_ping_whatever_else_it_holds() -> None:
+    assert read(type="ping", name="Eve", target="Bob") == Ping()
 
 
 def test_a_name_is_composed_and_has_no_spaces_around_it() -> None:

@@ -33,6 +33,7 @@ from .messages import (
     Peer,
     Place,
     RemoteHangUp,
+    Repeat,
     SendHangUp,
     Socket,
     State,
@@ -80,6 +81,9 @@ class CallMachine:
         self._socket_open = True
         self._deadline: float | None = None
         self._restart_at: float | None = None
+        self._reconnecting_since = 0.0
+        self._absent_since: float | None = None
+        """Since when the other side is not in the room."""
 
     @property
     def is_busy(self) -> bool:
@@ -121,7 +125,7 @@ class CallMachine:
                 if self.state is CallState.CALLING and who in (None, self.peer):
                     self._end("gone", None)
             case Users(users=users):
-                self._users(users)
+                self._users(users, now)
             case Peer(state=state):
                 self._follow(state, now)
             case NegotiationNeeded():
@@ -212,8 +216,11 @@ class CallMachine:
             # They began anew without a farewell: another call, which this one must not prevent.
             self._end("replaced", None)
             self._ring(sender, description, now)
-        elif self._is_polite or not self._outstanding:  # else ours counts, and they take back theirs
+        elif self._is_polite or not self._outstanding:
             self._accept_offer(description, now)
+        elif self.state is CallState.RECONNECTING:
+            # Ours counts, and they take back theirs. But ours may have got lost: theirs says that they hear now.
+            self._outputs.append(Repeat())
 
     def _ring(self, sender: str, description: Description, now: float) -> None:
         if sender in ("", self._name):
@@ -268,10 +275,16 @@ class CallMachine:
         else:
             self._end("declined", None)  # an MDN client gives no reason
 
-    def _users(self, users: tuple[str, ...]) -> None:
-        if self.peer is None or self.peer in users:
+    def _users(self, users: tuple[str, ...], now: float) -> None:
+        if self.peer is None:
             return
-        if self.state is CallState.CALLING:
+        is_there = self.peer in users
+        self._absent_since = None if is_there else now if self._absent_since is None else self._absent_since
+        if self.state is CallState.RECONNECTING:
+            self._limit_reconnecting()
+        elif is_there:
+            return
+        elif self.state is CallState.CALLING:
             self._end("gone", None)
         elif self.state is CallState.RINGING:
             self._end("cancelled", None)
@@ -302,10 +315,18 @@ class CallMachine:
         if self.state is CallState.RECONNECTING:
             return
         options = self._options
-        self._deadline = now + options.reconnect
+        self._reconnecting_since = now
+        self._limit_reconnecting()
         if self._restart_at is None:
             self._restart_at = now + (options.restart_caller if self._is_caller else options.restart_callee)
         self._become(CallState.RECONNECTING, self.peer)
+
+    def _limit_reconnecting(self) -> None:
+        """Whoever has left the room too, and did not say so, is not waited for that long."""
+        since = self._reconnecting_since
+        self._deadline = since + self._options.reconnect
+        if self._absent_since is not None:
+            self._deadline = min(self._deadline, max(since, self._absent_since) + self._options.absent)
 
     def _restart(self, now: float) -> None:
         """Another path for the same call: an ICE restart, again and again until it is up or given up."""
@@ -316,11 +337,15 @@ class CallMachine:
             self._make_offer(restart=True)
 
     def _socket(self, is_open: bool, now: float) -> None:
+        is_new = is_open and not self._socket_open
         self._socket_open = is_open
-        if not is_open or not self._is_up:
+        if not is_open:
             return
-        if self._wants_restart:
+        if self._is_up and (self._wants_restart or (is_new and self.state is CallState.RECONNECTING)):
             self._restart(now)
+        elif is_new and self._has_media and (self._outstanding or not self._is_up):
+            # What was said last may have gone into a socket that was dead already.
+            self._outputs.append(Repeat())
         else:
             self._negotiate_again()
 
@@ -354,7 +379,7 @@ class CallMachine:
         self._outputs.append(End())
         self._has_media = self._outstanding = self._wants_offer = self._wants_restart = False
         self._held, self._candidates, self._fingerprint = None, [], ""
-        self._deadline = self._restart_at = None
+        self._deadline = self._restart_at = self._absent_since = None
         self._become(CallState.ENDED, self.peer, reason)
 
     def _become(self, state: CallState, peer: str | None, reason: str | None = None) -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "Peer",
     "Place",
     "RemoteHangUp",
+    "Repeat",
     "SendHangUp",
     "Socket",
     "State",
@@ -219,6 +220,10 @@ class MakeOffer(_Message, frozen=True, gc=False, tag="make-offer"):
     restart: bool = False
 
 
+class Repeat(_Message, frozen=True, gc=False, tag="repeat"):
+    """Send our last description once more, with the candidates found since: it may have been lost."""
+
+
 class AcceptOffer(_Message, frozen=True, gc=False, tag="accept-offer"):
     """Take theirs, in place of one of ours that may be out, and send the answer."""
 
@@ -248,4 +253,4 @@ class End(_Message, frozen=True, gc=False, tag="end"):
     """Close the peer connection and let go of everything."""
 
 
-Output = State | OpenMedia | Begin | MakeOffer | AcceptOffer | AcceptAnswer | AddCandidate | SendHangUp | End
+Output = State | OpenMedia | Begin | MakeOffer | Repeat | AcceptOffer | AcceptAnswer | AddCandidate | SendHangUp | End

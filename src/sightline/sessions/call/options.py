@@ -26,3 +26,5 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """An offer or its answer was lost with a socket."""
     reconnect: float = 40.0
     """A phone between two networks."""
+    absent: float = 12.0
+    """The same for one that has no socket in the room either: it crashed, or was switched off."""

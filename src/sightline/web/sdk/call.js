@@ -65,6 +65,7 @@ export class Call extends Emitter {
       this.#take({ type: 'socket', open: state === 'online' });
       this.emit('lobby', state);
     });
+    lobby.on('iceservers', (servers) => this.#peer?.setIceServers(servers));
     lobby.on('name', (name) => {
       this.#take({ type: 'name', name });
       this.emit('name', name);
@@ -204,6 +205,7 @@ export class Call extends Emitter {
         if (output.restart) this.#peer?.setIceServers(this.lobby.iceServers);
         this.#peer?.offer(output.restart);
         break;
+      case 'repeat': this.#peer?.repeat(); break;
       case 'accept-offer': this.#peer?.acceptOffer(output.description, this.lobby.iceServers); break;
       case 'accept-answer': this.#peer?.acceptAnswer(output.description); break;
       case 'add-candidate': this.#peer?.addCandidate(output.candidate); break;
@@ -242,7 +244,16 @@ export class Call extends Emitter {
       else this.lobby.sendAnswer(to, sdp);
     });
     peer.on('candidate', (candidate) => this.lobby.sendCandidate(to, candidate));
-    peer.on('connectionstate', (state) => this.#take({ type: 'peer', state }));
+    peer.on('connectionstate', (state) => {
+      // A path that is silent, or another one, is a sign that the lobby's socket may be dead as well.
+      if (state === 'disconnected' || state === 'failed') this.lobby.check();
+      this.#take({ type: 'peer', state });
+    });
+    peer.on('path', () => this.lobby.check());
+    peer.on('ended', () => {
+      const isUp = this.state === 'in-call' || this.state === 'reconnecting';
+      if (isUp && peer === this.#peer) this.#take({ type: 'remote-hang-up', from: to, reason: null });
+    });
     peer.on('negotiationneeded', () => this.#take({ type: 'negotiation-needed' }));
     peer.on('broken', () => this.#take({ type: 'broken' }));
     peer.on('text', (text) => this.emit('chat', { text, own: false }));

@@ -1,5 +1,8 @@
 import { Emitter } from './events.js';
 
+/** Whoever calls makes it; it lasts as long as the call does. */
+const CHANNEL = 'chat';
+
 /**
  * @typedef {object} CallPeerEvents
  * @property {{type: 'offer' | 'answer', sdp: string}} description  to be sent
@@ -9,6 +12,8 @@ import { Emitter } from './events.js';
  * @property {MediaStreamTrack} track
  * @property {MediaStreamTrack} trackgone
  * @property {string} text
+ * @property {null} path                                            another pair of candidates is in use
+ * @property {null} ended                                           the other side closed its end
  * @property {null} broken                                          a description could not be used
  */
 
@@ -42,7 +47,10 @@ export class CallPeer extends Emitter {
     connection.onicecandidate = ({ candidate }) => {
       if (candidate?.candidate) this.emit('candidate', candidate.toJSON());
     };
-    connection.onconnectionstatechange = () => this.emit('connectionstate', connection.connectionState);
+    connection.onconnectionstatechange = () => {
+      this.emit('connectionstate', connection.connectionState);
+      this.#watchPath(connection);
+    };
     connection.onnegotiationneeded = () => this.emit('negotiationneeded', null);
     connection.ontrack = ({ track, streams }) => {
       track.addEventListener('ended', () => this.emit('trackgone', track));
@@ -61,7 +69,7 @@ export class CallPeer extends Emitter {
       for (const kind of ['audio', 'video']) {
         if (!connection.getTransceivers().some(({ receiver }) => receiver.track.kind === kind)) connection.addTransceiver(kind);
       }
-      if (!this.#channels.length && !connection.remoteDescription) this.#take(connection.createDataChannel('chat'));
+      if (!this.#channels.length && !connection.remoteDescription) this.#take(connection.createDataChannel(CHANNEL));
       await connection.setLocalDescription(await connection.createOffer({ iceRestart: restart }));
       this.#say(connection);
     });
@@ -85,6 +93,14 @@ export class CallPeer extends Emitter {
       if (connection.signalingState !== 'have-local-offer') return; // of an offer that was taken back
       await connection.setRemoteDescription(description);
       await this.#addEarly(connection);
+    });
+  }
+
+  /** Says once more what was said last, with the candidates found since. */
+  repeat() {
+    this.#next(async (connection) => {
+      const { type } = connection.localDescription ?? {};
+      if (connection.signalingState === 'have-local-offer' || type === 'answer') this.#say(connection);
     });
   }
 
@@ -141,11 +157,19 @@ export class CallPeer extends Emitter {
     const connection = this.#connection;
     connection.onicecandidate = connection.onconnectionstatechange = connection.onnegotiationneeded = null;
     connection.ontrack = connection.ondatachannel = null;
-    for (const channel of this.#channels) channel.onmessage = null;
+    for (const channel of this.#channels) channel.onmessage = channel.onclose = null;
     for (const transceiver of connection.getTransceivers()) {
       try { transceiver.stop(); } catch { /* it is closed already */ }
     }
     connection.close();
+  }
+
+  /** @param {RTCPeerConnection} connection */
+  #watchPath(connection) {
+    const transport = connection.sctp?.transport?.iceTransport;
+    if (transport && !transport.onselectedcandidatepairchange) {
+      transport.onselectedcandidatepairchange = () => this.emit('path', null);
+    }
   }
 
   /** @param {RTCDataChannel} channel */
@@ -153,6 +177,10 @@ export class CallPeer extends Emitter {
     this.#channels.push(channel);
     channel.onmessage = ({ data }) => {
       if (typeof data === 'string') this.emit('text', data);
+    };
+    // Its last word comes by the path of the pictures, also when signaling is on another that is dead.
+    channel.onclose = () => {
+      if (channel.label === CHANNEL) this.emit('ended', null);
     };
   }
 

@@ -29,11 +29,13 @@
  *   | {type: 'open-media'}
  *   | {type: 'begin'}
  *   | {type: 'make-offer', restart: boolean}
+ *   | {type: 'repeat'}
  *   | {type: 'accept-offer', description: Description}
  *   | {type: 'accept-answer', description: Description}
  *   | {type: 'add-candidate', candidate: RTCIceCandidateInit}
  *   | {type: 'send-hang-up', to: string, reason: string}
  *   | {type: 'end'}} CallOutput
+ *   `repeat`: our last description once more, with the candidates found since: it may have been lost
  */
 
 /** Seconds, each with its reason. */
@@ -46,6 +48,7 @@ export const CALL_TIMERS = Object.freeze({
   restartCallee: 3, // unless the caller cannot
   restartAgain: 5, // an offer or its answer was lost with a socket
   reconnect: 40, // a phone between two networks
+  absent: 12, // one that has no socket in the room either: a browser that crashed, a machine that was switched off
 });
 
 /**
@@ -85,6 +88,9 @@ export class CallSession {
   #deadline = null;
   /** @type {number | null} */
   #restartAt = null;
+  #reconnectingSince = 0;
+  /** Since when the other side is not in the room. @type {number | null} */
+  #absentSince = null;
 
   /** @param {{name?: string, timers?: Partial<typeof CALL_TIMERS>}} [options] */
   constructor({ name = '', timers = {} } = {}) {
@@ -117,7 +123,7 @@ export class CallSession {
       case 'candidate': this.#candidate(input); break;
       case 'remote-hang-up': if (this.#isPeer(input.from)) this.#remoteHangUp(input.reason); break;
       case 'undeliverable': this.#undeliverable(input.to); break;
-      case 'users': this.#users(input.users); break;
+      case 'users': this.#users(input.users, now); break;
       case 'peer': this.#peer(input.state, now); break;
       case 'negotiation-needed': this.#negotiate(); break;
       case 'broken': if (this.isBusy) this.#end('internal', 'failed'); break;
@@ -207,7 +213,11 @@ export class CallSession {
       this.#end('replaced', null);
       return this.#ring(from, description, now);
     }
-    if (this.#outstanding && !this.#isPolite) return; // ours counts, and they take back theirs
+    if (this.#outstanding && !this.#isPolite) {
+      // Ours counts, and they take back theirs. Between two networks ours may have got lost: theirs says that they hear now.
+      if (this.state === 'reconnecting') this.#emit({ type: 'repeat' });
+      return;
+    }
     this.#acceptOffer(description, now);
   }
 
@@ -271,10 +281,14 @@ export class CallSession {
     if (this.state === 'calling' && (to === null || to === this.peer)) this.#end('gone', null);
   }
 
-  /** @param {string[]} users */
-  #users(users) {
-    if (this.peer === null || users.includes(this.peer)) return;
-    if (this.state === 'calling') this.#end('gone', null);
+  /** @param {string[]} users  @param {number} now */
+  #users(users, now) {
+    if (this.peer === null) return;
+    const isThere = users.includes(this.peer);
+    this.#absentSince = isThere ? null : this.#absentSince ?? now;
+    if (this.state === 'reconnecting') this.#limitReconnecting();
+    else if (isThere) return;
+    else if (this.state === 'calling') this.#end('gone', null);
     else if (this.state === 'ringing') this.#end('cancelled', null);
   }
 
@@ -300,9 +314,18 @@ export class CallSession {
   /** @param {number} now */
   #reconnect(now) {
     if (this.state === 'reconnecting') return;
-    this.#deadline = now + this.#timers.reconnect;
+    this.#reconnectingSince = now;
+    this.#limitReconnecting();
     this.#restartAt ??= now + (this.#isCaller ? this.#timers.restartCaller : this.#timers.restartCallee);
     this.#become('reconnecting');
+  }
+
+  /** Whoever has left the room too, and did not say so, is not waited for that long. */
+  #limitReconnecting() {
+    const { reconnect, absent } = this.#timers;
+    const since = this.#reconnectingSince;
+    this.#deadline = since + reconnect;
+    if (this.#absentSince !== null) this.#deadline = Math.min(this.#deadline, Math.max(since, this.#absentSince) + absent);
   }
 
   /** Another path for the same call: an ICE restart, again and again until it is up or given up. @param {number} now */
@@ -315,9 +338,12 @@ export class CallSession {
 
   /** @param {boolean} open  @param {number} now */
   #socket(open, now) {
+    const isNew = open && !this.#socketOpen;
     this.#socketOpen = open;
-    if (!open || !this.#isUp) return;
-    if (this.#wantsRestart) this.#restart(now);
+    if (!open) return;
+    if (this.#isUp && (this.#wantsRestart || (isNew && this.state === 'reconnecting'))) this.#restart(now);
+    // What was said last may have gone into a socket that was dead already.
+    else if (isNew && this.#hasMedia && (!this.#isUp || this.#outstanding)) this.#emit({ type: 'repeat' });
     else this.#negotiateAgain();
   }
 
@@ -361,7 +387,7 @@ export class CallSession {
     this.#held = null;
     this.#candidates = [];
     this.#fingerprint = '';
-    this.#deadline = this.#restartAt = null;
+    this.#deadline = this.#restartAt = this.#absentSince = null;
     this.#become('ended', this.peer, reason);
   }
 

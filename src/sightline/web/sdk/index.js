@@ -12,16 +12,23 @@
  *   viewer.on('failed', ({ id, message }) => console.error(id, message));
  *   viewer.open();
  *
- * `Master` is the other end: a camera in the browser.
+ * `Master` is the other end: a camera in the browser. `Call` is for two people:
+ *
+ *   const call = new Call({ session: lobbyFromService({ room: 'family' }) });
+ *   call.on('stream', (stream) => { video.srcObject = stream; });
+ *   call.join('Ann');   // then call('Bob'); or accept() when the state is `ringing`
  *
  * (A Sightline service serves this file as /sdk/sightline.js; elsewhere copy the folder and import index.js.)
  *
  * With AWS (or anything else on the KVS wire), `session` is your own function: it returns the presigned URL, the
  * ICE servers and the client id.
  */
+export { Call } from './call.js';
 export { SightlineCamera } from './camera_element.js';
 export { checkClientId, freshClientId } from './client_id.js';
 export { SightlineError } from './errors.js';
+export { LobbyClient } from './lobby.js';
+export { lobbyFromService } from './lobby_session.js';
 export { Master } from './master.js';
 export { REASONS } from './reasons.js';
 export { sessionFromService } from './session.js';

@@ -1,11 +1,19 @@
 import { failureFrom } from './errors.js';
 import { Emitter } from './events.js';
+import { ICE_SERVERS_INTERVAL } from './timers.js';
 
 /**
  * How long to wait before the next socket, in milliseconds: at once, since a network may just have changed, then more
  * and more, so that many pages do not storm a service that starts.
  */
 const PAUSES = [200, 500, 1_000, 2_000, 4_000, 8_000];
+/**
+ * A browser does not say that the network of a socket is gone, and cannot ping. So a quiet service is asked now and then
+ * whether it is there, in milliseconds, and has this long to reply, or to let a new socket in.
+ */
+const QUIET = 15_000;
+const REPLY = 3_000;
+const OPENING = 6_000;
 /** What no wait changes. */
 const FINAL = new Set([
   'link-required', 'link-invalid', 'link-expired', 'link-revoked', 'link-scope', 'foreign-origin', 'bad-request', 'not-allowed',
@@ -20,6 +28,7 @@ const FINAL = new Set([
  *
  * @typedef {object} LobbyEvents
  * @property {LobbyState} state
+ * @property {RTCIceServer[]} iceservers                       with credentials that are fresh
  * @property {string} name                                    the one the service gave
  * @property {{wanted: string, name: string}} nametaken       another has it; `name` was given instead
  * @property {string[]} users                                 everybody in the room who has a name
@@ -58,6 +67,14 @@ export class LobbyClient extends Emitter {
   #tries = 0;
   /** @type {unknown} */
   #timer = null;
+  /** When to ask whether the service is there, or how long to wait for it. @type {unknown} */
+  #sign = null;
+  /** @type {unknown} */
+  #refresh = null;
+  /** How often it was asked and has not replied. */
+  #asked = 0;
+  /** Hang-ups of which it is not known that they arrived. @type {Map<string, string>} */
+  #farewells = new Map();
   #abort = new AbortController();
 
   /**
@@ -88,9 +105,11 @@ export class LobbyClient extends Emitter {
     this.#abort.abort();
     this.#abort = new AbortController();
     this.#platform.clearTimeout(this.#timer);
+    this.#platform.clearTimeout(this.#refresh);
     this.#drop();
     this.users = [];
     this.#resume = undefined;
+    this.#farewells.clear();
     this.#become('closed');
   }
 
@@ -105,6 +124,13 @@ export class LobbyClient extends Emitter {
     void this.#connect();
   }
 
+  /** Something is wrong with the network: is the service still there? If not, another socket is. */
+  check() {
+    if (!this.send({ type: 'ping' })) return;
+    this.#asked += 1;
+    if (this.#asked === 1) this.#expect(REPLY, () => this.reconnect());
+  }
+
   /** @param {Record<string, unknown>} message  @returns {boolean} false: no socket, nothing was sent */
   send(message) {
     if (!this.isOpen) return false;
@@ -114,6 +140,7 @@ export class LobbyClient extends Emitter {
 
   /** @param {string} target  @param {string} sdp */
   sendOffer(target, sdp) {
+    this.#farewells.delete(target); // a late one would end the new call
     return this.send({ type: 'video-offer', name: this.name, target, sdp: { type: 'offer', sdp } });
   }
 
@@ -127,8 +154,16 @@ export class LobbyClient extends Emitter {
     return this.send({ type: 'new-ice-candidate', target, candidate });
   }
 
-  /** @param {string} target  @param {string} reason */
+  /** It is said again on the next socket if this one turns out to be dead. @param {string} target  @param {string} reason */
   sendHangUp(target, reason) {
+    this.#farewells.set(target, reason);
+    const isSent = this.#sayFarewell(target, reason);
+    this.check();
+    return isSent;
+  }
+
+  /** @param {string} target  @param {string} reason */
+  #sayFarewell(target, reason) {
     return this.send({ type: 'hang-up', name: this.name, target, reason });
   }
 
@@ -148,15 +183,44 @@ export class LobbyClient extends Emitter {
       return this.#again(failureFrom(error, 'service-unreachable'));
     }
     if (signal.aborted) return;
-    this.iceServers = session.iceServers;
+    this.#refreshed(session.iceServers);
     this.#claimed = false;
     const socket = new this.#platform.WebSocket(session.url, 'json');
     this.#socket = socket;
-    socket.onmessage = (event) => this.#receive(event.data);
-    socket.onclose = () => {
+    const gone = () => {
       this.#drop();
       this.#again(null);
     };
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = gone;
+    this.#expect(OPENING, gone);
+  }
+
+  /** @param {number} ms  @param {() => void} otherwise */
+  #expect(ms, otherwise) {
+    this.#platform.clearTimeout(this.#sign);
+    this.#sign = this.#platform.setTimeout(otherwise, ms);
+  }
+
+  /** @param {RTCIceServer[]} iceServers */
+  #refreshed(iceServers) {
+    this.iceServers = iceServers;
+    this.emit('iceservers', iceServers);
+    this.#platform.clearTimeout(this.#refresh);
+    this.#refresh = this.#platform.setTimeout(() => void this.#fetchIceServers(), ICE_SERVERS_INTERVAL);
+  }
+
+  /** The credentials of a relay are good for minutes, and who is in a room may wait for hours. */
+  async #fetchIceServers() {
+    const { signal } = this.#abort;
+    try {
+      const { iceServers } = await this.#session(signal);
+      if (!signal.aborted) this.#refreshed(iceServers);
+    } catch (error) {
+      // A link that has ended lets nobody in; who is in stays, with direct paths.
+      if (signal.aborted || FINAL.has(failureFrom(error, 'service-unreachable').id)) return;
+      this.#refresh = this.#platform.setTimeout(() => void this.#fetchIceServers(), ICE_SERVERS_INTERVAL / 10);
+    }
   }
 
   /** @param {import('./errors.js').Failure | null} failure */
@@ -173,6 +237,8 @@ export class LobbyClient extends Emitter {
   #drop() {
     const socket = this.#socket;
     this.#socket = null;
+    this.#asked = 0;
+    this.#platform.clearTimeout(this.#sign);
     if (!socket) return;
     socket.onmessage = socket.onclose = null;
     socket.close(1000);
@@ -183,6 +249,8 @@ export class LobbyClient extends Emitter {
     const message = parse(frame);
     if (!message) return;
     const { type } = message;
+    if (type === 'pong' && this.#asked > 0 && --this.#asked === 0) this.#farewells.clear(); // what went before has arrived
+    if (this.#claimed && this.#asked === 0) this.#expect(QUIET, () => this.check());
     const from = typeof message.name === 'string' ? message.name : '';
     const sdp = /** @type {{sdp?: unknown} | undefined} */ (message.sdp)?.sdp;
     if (type === 'id') {
@@ -227,8 +295,11 @@ export class LobbyClient extends Emitter {
     if (!this.#claimed && users.includes(this.name)) {
       this.#claimed = true;
       this.#tries = 0;
+      this.#expect(QUIET, () => this.check());
       this.emit('name', this.name);
       this.#become('online');
+      for (const [target, reason] of this.#farewells) this.#sayFarewell(target, reason);
+      if (this.#farewells.size) this.check();
     }
     this.emit('users', users);
   }
