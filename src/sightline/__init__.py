@@ -1,6 +1,7 @@
 """Sightline: live cameras over WebRTC on your own machine, on the wire of Amazon Kinesis Video Streams.
 
-``Master`` is the camera, ``Source`` gives it pictures of your own code, ``Viewer`` watches it. They need the extra
+``Master`` is the camera, ``Source`` gives it pictures of your own code, ``CommandCall`` is what a viewer wants of the
+device, ``Viewer`` watches it. They need the extra
 ``sightline[media]``; a server installs without.
 """
 
@@ -9,24 +10,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .master import Master
+    from .errors import CommandFailed, CommandRefused
+    from .master import CommandCall, Master
     from .media.own_source import OwnSource as Source
     from .viewer import Viewer, ViewerFailed
 
-__all__ = ["Master", "Source", "Viewer", "ViewerFailed", "__version__"]
+__all__ = [
+    "CommandCall",
+    "CommandFailed",
+    "CommandRefused",
+    "Master",
+    "Source",
+    "Viewer",
+    "ViewerFailed",
+    "__version__",
+]
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    if name == "Master":
-        from .master import Master
+    if name in ("CommandCall", "Master"):
+        from . import master
 
-        return Master
+        return getattr(master, name)
+    if name in ("CommandFailed", "CommandRefused"):
+        from . import errors
+
+        return getattr(errors, name)
     if name == "Source":
         from .media.own_source import OwnSource
 
         return OwnSource
+    if name in ("Call", "CallEnded"):
+        from . import call
+
+        return getattr(call, name)
     if name in ("Viewer", "ViewerFailed"):
         from . import viewer
 

@@ -29,7 +29,11 @@
     │   ├── SourceNotFound
     │   │   ├── SourceBusy              another program has the device
     │   │   └── SourceRefused           a network camera wants another user or password, or has no such stream
+    │   ├── SpeakerError                viewers' voices cannot be played there
+    │   │   └── SpeakerBusy             another program has the device
     │   └── UnsupportedMedia
+    ├── CommandFailed                   a device did not carry out a command; ``reason`` says why
+    ├── CommandRefused                  raised by a command's own function: why not, for the viewer who sent it
     └── PeerError                       a peer connection that cannot be made; more of them in rtc/
         └── InvalidSdp
             └── NoCommonCodec       the viewer can decode nothing that the camera sends
@@ -48,6 +52,8 @@ __all__ = [
     "AccessDenied",
     "AccountChannelLimitExceeded",
     "ClientLimitExceeded",
+    "CommandFailed",
+    "CommandRefused",
     "ConfigError",
     "ConnectError",
     "InvalidArgument",
@@ -303,10 +309,43 @@ class SourceRefused(SourceNotFound):
         self.status = status
 
 
+class SpeakerError(MediaError):
+    """Viewers' voices cannot be played there: no such device or folder, or it was lost."""
+
+    id = "media/speaker"
+
+
+class SpeakerBusy(SpeakerError):
+    """The sound card is there, and another program has it."""
+
+    id = "media/speaker-busy"
+
+
 class UnsupportedMedia(MediaError):
     """There is nothing in the source that can be sent."""
 
     id = "media/unsupported"
+
+
+class CommandFailed(SightlineError):
+    """A device did not carry out a command, or did not say that it has (docs/topics/commands.md).
+
+    ``reason`` is ``unknown-command``, ``not-allowed``, ``refused``, ``failed``, ``too-slow``, ``too-many``,
+    ``bad-request``, ``not-connected`` or ``not-sent``: then it was not, or not wholly, carried out. With ``no-answer``
+    and ``connection-lost`` nobody knows.
+    """
+
+    id = "command/failed"
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class CommandRefused(SightlineError):
+    """To be raised by a command's function: the viewer who sent the command gets the message, and nobody logs it."""
+
+    id = "command/refused"
 
 
 class PeerError(SightlineError):

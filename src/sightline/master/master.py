@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 from ..client.control import ControlPlane
 from ..client.network import NetworkWatcher
@@ -19,7 +19,7 @@ from ..media.source import Source, open_source
 from ..observe.log import bind
 from ..reasons import Reason
 from ..rtc.data_requests import Json
-from ..rtc.datachannel import RequestFailed
+from ..rtc.datachannel import DataRequest, RequestFailed
 from ..rtc.engine import Engine
 from ..rtc.ice.config import IceConfig
 from ..rtc.outgoing import OutgoingMedia
@@ -29,6 +29,7 @@ from ..timers import DEFAULT_TIMERS, Timers
 from ..wire.extras import Extra, encode_notice, viewer_socket_state
 from ..wire.messages import MessageType, ServerMessage, decode_payload, encode_payload
 from ..wire.sigv4 import Credentials
+from .commands import CommandFunction, Commands
 from .events import Events, EventStream, ViewerCallback
 from .presence import PresenceReporter
 from .registry import Registry
@@ -38,6 +39,8 @@ from .viewer_session import MessageCallback, RequestCallback
 __all__ = ["Master", "MasterSession", "SessionProvider"]
 
 log = logging.getLogger(__name__)
+
+Function = TypeVar("Function", bound=CommandFunction)
 
 _NOTICE_LIMIT = 2.0
 """Seconds in which a notice must be out; later, the viewer has given up on its offer."""
@@ -120,6 +123,7 @@ class Master:
         self._max_viewers = max_viewers
         self._on_message = on_message
         self._on_request = on_request
+        self._commands = Commands(channel)
         self._timers = timers
         self._log = bind(log, channel=channel)
         self._events = Events(
@@ -134,6 +138,7 @@ class Master:
         self._engine: Engine | None = None
         self._trusts = False
         self._registry: Registry | None = None
+        self._service_is_sightline = False
         self._presence: PresenceReporter | None = None
         self._ice_servers: Sequence[IceServer] = ()
 
@@ -161,6 +166,33 @@ class Master:
         """The viewer's connection, for all of its figures; None when it is gone."""
         session = self._registry.session(client_id) if self._registry is not None else None
         return session.peer if session is not None else None
+
+    # -- what they may do
+
+    def command(
+        self, name: str, *, roles: Collection[str] | None = ("operator",), timeout: float = 5.0
+    ) -> Callable[[Function], Function]:
+        """Decorates the function that carries out a command of viewers (docs/topics/commands.md).
+
+        ::
+
+            @master.command("ptz")
+            async def ptz(call: CommandCall) -> dict[str, float]:
+                return {"pan": await motor.turn(call.value["pan"])}
+
+        It gets a ``CommandCall`` and returns what is JSON. One that is not ``async`` runs in a thread, one call after
+        the other. ``roles``: who may send it; None is anybody who watches, also through a service that tells no roles.
+        ``timeout``: seconds, after which the viewer is told that it took too long; a coroutine is cancelled then.
+
+        ``CommandRefused`` tells the viewer why not. Any other exception is logged, and the viewer told that it failed.
+        Raises ConfigError for a name that is taken or none.
+        """
+
+        def decorate(function: Function) -> Function:
+            self._commands.add(name, function, roles=roles, timeout=timeout)
+            return function
+
+        return decorate
 
     # -- what to do with them
 
@@ -240,6 +272,10 @@ class Master:
         self, signaling: SignalingClient[MasterSession], engine: PeerEngine, tasks: asyncio.TaskGroup
     ) -> ConnectError | None:
         """Handle what the service sends. A refusal is returned: raised here, the task group would wrap it."""
+
+        def carry_out(client_id: str, role: str | None, request: DataRequest) -> None:
+            self._commands.receive(client_id, role, request, tasks=tasks)
+
         registry = self._registry = Registry(
             self.channel,
             engine=engine,
@@ -249,6 +285,7 @@ class Master:
             publish=self._publish,
             on_message=self._on_message,
             on_request=self._on_request,
+            on_command=carry_out,
             max_viewers=self._max_viewers,
             timers=self._timers,
         )
@@ -269,6 +306,7 @@ class Master:
         finally:
             for task in background:
                 task.cancel()
+            self._commands.close()
             registry.close()
         return None
 
@@ -278,6 +316,7 @@ class Master:
         match event:
             case Opened(session):
                 self._ice_servers = session.ice_servers
+                self._service_is_sightline = session.is_sightline
                 registry.forget_signaling()
                 presence.enable(enabled=session.is_sightline)
                 self._log.info("connected to signaling, waiting for viewers")
@@ -306,7 +345,8 @@ class Master:
                 registry.answer(client_id, _sdp(content))
             case MessageType.ICE_CANDIDATE:
                 registry.candidate(client_id, content)
-            case Extra.VIEWER:
+            # From the service itself: what it says of roles must come from nobody else.
+            case Extra.VIEWER if self._service_is_sightline:
                 registry.signaling(client_id, viewer_socket_state(content))
             case Extra.FAREWELL:
                 registry.farewell(client_id)

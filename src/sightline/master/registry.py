@@ -17,7 +17,7 @@ from ..sessions.negotiation import Memory, OfferIdentity, OfferMeaning, meaning_
 from ..sessions.roster import Roster, Viewer, ViewerEvent
 from ..timers import DEFAULT_TIMERS, Timers
 from ..wire.extras import SocketState
-from .viewer_session import MessageCallback, RequestCallback, SendToViewer, ViewerSession
+from .viewer_session import CommandCallback, MessageCallback, RequestCallback, SendToViewer, ViewerSession
 
 __all__ = ["Registry"]
 
@@ -44,6 +44,7 @@ class Registry:
         publish: Callable[[Sequence[ViewerEvent]], None],
         on_message: MessageCallback | None = None,
         on_request: RequestCallback | None = None,
+        on_command: CommandCallback | None = None,
         max_viewers: int | None = None,
         timers: Timers = DEFAULT_TIMERS,
     ) -> None:
@@ -56,6 +57,7 @@ class Registry:
         self._publish = publish
         self._on_message = on_message
         self._on_request = on_request
+        self._on_command = on_command
         self._roster = Roster(max_viewers=max_viewers)
         self._memory = Memory(timers=timers)
         self._early = EarlyCandidates()
@@ -128,13 +130,13 @@ class Registry:
             self._sockets.pop(client_id, None)
         session = self._sessions.get(client_id)
         if session is not None:
-            session.signaling(is_open=state.open)
+            session.signaling(is_open=state.open, role=state.role)
 
     def forget_signaling(self) -> None:
         """We connected to the service anew: what it told before may no longer hold, and is told again."""
         self._sockets.clear()
         for session in list(self._sessions.values()):
-            session.signaling(is_open=True)
+            session.signaling_unknown()
 
     def farewell(self, client_id: str) -> None:
         """A viewer leaves for good: its page closes."""
@@ -193,6 +195,8 @@ class Registry:
             on_refused=self._refused,
             on_message=self._on_message,
             on_request=self._on_request,
+            on_command=self._on_command,
+            role=self._sockets[client_id].role if client_id in self._sockets else None,
         )
         self._publish(self._roster.update(session.viewer))
         session.start(self._tasks, ended=self._follow)

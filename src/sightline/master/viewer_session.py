@@ -15,19 +15,24 @@ import msgspec
 from ..errors import ConnectError, InvalidSdp, SightlineError
 from ..observe.log import bind
 from ..rtc.candidates import candidate_ufrag
+from ..rtc.data_requests import COMMANDS
 from ..rtc.datachannel import DataRequest
 from ..rtc.peer import ConnectionState, IceServer, Peer, Reason
 from ..sessions.negotiation import OfferIdentity
 from ..sessions.roster import Viewer
+from ..sessions.viewer_role import HeldRole
 from ..wire.messages import MessageType
 
-__all__ = ["MessageCallback", "RequestCallback", "SendToViewer", "ViewerSession"]
+__all__ = ["CommandCallback", "MessageCallback", "RequestCallback", "SendToViewer", "ViewerSession"]
 
 MessageCallback = Callable[[str, str, str | bytes], None]
 """Gets the client id of a viewer, the label of its data channel, and a message."""
 
 RequestCallback = Callable[[str, DataRequest], None]
 """Gets the client id of a viewer and its question, to be answered now or later."""
+
+CommandCallback = Callable[[str, str | None, DataRequest], None]
+"""Gets the client id of a viewer, its role and what it wants the device to do."""
 
 _CLOSE_LIMIT = 5.0
 """Seconds in which a peer connection must have closed."""
@@ -96,9 +101,11 @@ class ViewerSession:
         on_refused: Callable[[str, InvalidSdp], None],
         on_message: MessageCallback | None = None,
         on_request: RequestCallback | None = None,
+        on_command: CommandCallback | None = None,
+        role: str | None = None,
     ) -> None:
         """``on_change`` is called after each change of state, ``on_refused`` for an offer that cannot be answered;
-        ``certificate`` is the number of the one it has.
+        ``certificate`` is the number of the one it has; ``role`` that of the socket from which the offer came.
         """
         self.client_id = client_id
         self.trace_id = secrets.token_hex(6)
@@ -124,6 +131,11 @@ class ViewerSession:
             peer.channels.on_message = partial(on_message, client_id)
         if on_request is not None:
             peer.channels.on_request = partial(on_request, client_id)
+        self._role = HeldRole(role)
+        if on_command is not None:
+            peer.channels.answer_on(
+                COMMANDS, lambda request: on_command(client_id, self._role.at(time.monotonic()), request)
+            )
 
     @property
     def connection_state(self) -> ConnectionState:
@@ -182,9 +194,18 @@ class ViewerSession:
         """Hand on a candidate; those that come before the answer wait for it."""
         self._work.put_nowait(_RemoteCandidate(candidate))
 
-    def signaling(self, *, is_open: bool) -> None:
-        """Its signaling socket came or went."""
+    def signaling(self, *, is_open: bool, role: str | None) -> None:
+        """Its signaling socket came or went, and with which role."""
+        if is_open:
+            self._role.opened(role)
+        else:
+            self._role.closed(role, time.monotonic())
         self._peer.signaling(is_open=is_open)
+
+    def signaling_unknown(self) -> None:
+        """Whether it has a signaling socket is about to be told."""
+        self._role.unknown(time.monotonic())
+        self._peer.signaling(is_open=True)
 
     # -- the session
 

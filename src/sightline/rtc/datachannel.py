@@ -24,11 +24,21 @@ _MAX_BUFFERED = 1024 * 1024
 _MAX_PENDING = 256
 """Questions without an answer, each way."""
 
+_NO_QUESTION = 'This is no question: it reads {"id": "1", "request": …}.'
+
 Message = str | bytes
 
 
 class RequestFailed(Exception):
-    """There is no answer to a question: the peer said why, it left, or the time was over."""
+    """There is no answer to a question: the peer said why, it left, or the time was over.
+
+    ``code`` says which: the peer's own code or ``refused``; ``not-connected`` and ``not-sent``: the peer never got the
+    question; ``no-answer``, ``connection-lost``: it may have.
+    """
+
+    def __init__(self, message: str, code: str = "refused") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class DataRequest:
@@ -47,15 +57,16 @@ class DataRequest:
         """Answer; False when it could not be sent."""
         return self._answer(encode_reply(self._id, value))
 
-    def refuse(self, reason: str) -> bool:
-        """Say that there is no answer, in words for a person."""
-        return self._answer(encode_error(self._id, reason))
+    def refuse(self, reason: str, code: str = "") -> bool:
+        """Say that there is no answer, in words for a person; ``code``: a word with small letters for programs."""
+        return self._answer(encode_error(self._id, reason, code))
 
     def _answer(self, text: str) -> bool:
         if self._answered:
             return False
-        self._answered = True
-        return self._send(self._channel, text)
+        # What cannot be sent, because it is too long or the peer too slow, may be followed by something shorter.
+        self._answered = self._send(self._channel, text)
+        return self._answered
 
 
 class DataChannels:
@@ -79,7 +90,8 @@ class DataChannels:
         self._send_packet = send
         self._association: SctpAssociation | None = None
         self._channels: list[RTCDataChannel] = []
-        self._pending: dict[str, asyncio.Future[object]] = {}
+        self._pending: dict[str, tuple[RTCDataChannel, asyncio.Future[object]]] = {}
+        self._listeners: dict[str, Callable[[DataRequest], None]] = {}
         self._ids = count(1)
         self._closed = False
 
@@ -123,6 +135,10 @@ class DataChannels:
         )
         self._follow(self._association.open(lambda sctp: RTCDataChannel(sctp, parameters)))
 
+    def answer_on(self, label: str, listener: Callable[[DataRequest], None]) -> None:
+        """Channels of this label are for questions, and the listener's alone; all else is answered with an error."""
+        self._listeners[label] = listener
+
     def send(self, message: Message, label: str | None = None) -> int:
         """Send to every open channel, or to those of the label; the number of channels that took it.
 
@@ -137,20 +153,26 @@ class DataChannels:
         Raises RequestFailed when there is none.
         """
         channel = next((one for one in self._channels if one.label == label and one.readyState == "open"), None)
-        if channel is None or len(self._pending) >= _MAX_PENDING:
-            raise RequestFailed(f"There is no open data channel {label!r} to ask on.")
+        if channel is None:
+            raise RequestFailed(f"There is no open data channel {label!r} to ask on.", "not-connected")
+        if len(self._pending) >= _MAX_PENDING:
+            raise RequestFailed(f"{_MAX_PENDING} questions wait for their answers already.", "not-sent")
         id_ = str(next(self._ids))
         answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._pending[id_] = answer
+        self._pending[id_] = channel, answer
         try:
             if not self._send(channel, encode_ask(id_, value)):
-                raise RequestFailed(f"The question could not be sent on {label!r}.")
+                raise RequestFailed(f"The question could not be sent on {label!r}.", "not-sent")
             async with asyncio.timeout(timeout):
                 return await answer
         except TimeoutError:
-            raise RequestFailed(f"No answer on {label!r} within {timeout:g} s.") from None
+            raise RequestFailed(f"No answer on {label!r} within {timeout:g} s.", "no-answer") from None
         finally:
             del self._pending[id_]
+
+    def abandon(self) -> None:
+        """The connection is being given up: whoever waits for an answer need not wait for its end."""
+        self._give_up("The connection was closed.")
 
     def close(self, label: str) -> None:
         """Close the channels of a label, ours or the peer's."""
@@ -188,20 +210,28 @@ class DataChannels:
     def _forget(self, channel: RTCDataChannel) -> None:
         if channel in self._channels:
             self._channels.remove(channel)
+            self._give_up("The data channel was closed.", channel)
             self._call(self.on_close, channel.label)
 
     def _receive(self, channel: RTCDataChannel, message: Message) -> None:
         read = read_request(message) if isinstance(message, str) else None
+        listener = self._listeners.get(channel.label)
+        if listener is not None and isinstance(read, Ask):
+            self._call(listener, DataRequest(channel, read, self._send))
+            return
+        if listener is not None and read is None:
+            self._send(channel, encode_error("", _NO_QUESTION, "bad-request"))
+            return
         if isinstance(read, Ask) and self.on_request is not None:
             self._call(self.on_request, DataRequest(channel, read, self._send))
             return
         if read is not None and not isinstance(read, Ask):
-            answer = self._pending.get(read.id)
+            _, answer = self._pending.get(read.id, (None, None))
             if answer is not None and not answer.done():
                 if read.error is None:
                     answer.set_result(read.value)
                 else:
-                    answer.set_exception(RequestFailed(read.error))
+                    answer.set_exception(RequestFailed(read.error, read.code or "refused"))
                 return
         self._call(self.on_message, channel.label, message)
 
@@ -225,10 +255,11 @@ class DataChannels:
         self._channels.clear()
         self._call(self.on_failure, why)
 
-    def _give_up(self, why: str) -> None:
-        for answer in self._pending.values():
-            if not answer.done():
-                answer.set_exception(RequestFailed(why))
+    def _give_up(self, why: str, channel: RTCDataChannel | None = None) -> None:
+        """Of one channel, or of all."""
+        for asked_on, answer in self._pending.values():
+            if not answer.done() and channel in (None, asked_on):
+                answer.set_exception(RequestFailed(why, "connection-lost"))
 
     def _call(self, listener: Callable[..., None] | None, *arguments: object) -> None:
         """A listener's mistake is not the peer's fault, and aiortc must not stumble over it."""

@@ -25,7 +25,7 @@ from ..media.recorder import Recorder
 from ..media.source import Source, open_source
 from ..observe.log import bind
 from ..rtc.certificates import Certificate
-from ..rtc.data_requests import Json
+from ..rtc.data_requests import COMMANDS, Json
 from ..rtc.datachannel import DataRequest, RequestFailed
 from ..rtc.ice.config import IceConfig
 from ..rtc.peer import ConnectionState
@@ -37,6 +37,7 @@ from ..timers import DEFAULT_TIMERS, Timers
 from ..wire.ids import check_client_id
 from ..wire.sigv4 import Credentials
 from .attempt import Attempt, CameraPeer, LateTries, PeerFactory, SessionProvider
+from .commands import Commands, why_over
 from .events import Callback, Events, Message, NoticeGiven, StateChanged, ViewerEvent
 from .failure import ViewerFailed, sentence
 from .link import SessionInfo
@@ -76,6 +77,7 @@ class Viewer:
         audio: bool = True,
         talk: bool = False,
         data_channels: Sequence[str] = (),
+        commands: bool = False,
         ice_transport_policy: Literal["all", "relay"] = "all",
         ice: IceConfig | None = None,
         persistent: bool = False,
@@ -91,7 +93,8 @@ class Viewer:
 
         ``endpoint``, ``region`` and ``credentials`` default as ``client.target.find_target`` says.
         ``client_id``: by default a fresh one. ``video``, ``audio``: whether to receive them; ``talk``: whether
-        ``speak`` may send sound. ``data_channels``: labels of channels to open at each connection.
+        ``speak`` may send sound. ``data_channels``: labels of channels to open at each connection;
+        ``commands``: whether ``command`` may send any.
         ``ice_transport_policy``: ``relay`` tells nobody an address of this machine; ``ice`` names ports and interfaces.
 
         ``persistent`` never gives up; a ``policy`` decides for itself (seed 001.3 by default). ``options``: all
@@ -104,12 +107,13 @@ class Viewer:
         self._link = read_link(channel) if channel.startswith(("https://", "http://")) else None
         self.channel = self._link.channel if self._link is not None else channel
         self._client_id = check_client_id(client_id) if client_id is not None else new_client_id()
-        if not (video or audio or talk or data_channels):
-            raise ConfigError("This viewer asks for nothing: give it video, audio, talk or a data channel.")
+        if not (video or audio or talk or data_channels or commands):
+            raise ConfigError("This viewer asks for nothing: give it video, audio, talk, a data channel or commands.")
         self._where = (endpoint, region, credentials)
         self._video = video
         self._audio: Literal["recvonly", "sendrecv"] | None = "sendrecv" if talk else "recvonly" if audio else None
-        self._labels = tuple(data_channels)
+        self._labels = (*data_channels, *((COMMANDS,) if commands else ()))
+        self._commands = Commands(wanted=commands)
         self._on_request = on_request
         self._ice = ice or IceConfig()
         self._relay_only = ice_transport_policy == "relay" or self._ice.relay_only
@@ -249,6 +253,16 @@ class Viewer:
             raise RequestFailed("There is no connection to the camera.")
         return await peer.channels.request(value, label=label, timeout=timeout)
 
+    async def command(self, name: str, value: Json = None, *, timeout: float = 10.0) -> object:
+        """Have the camera's device do something, and wait at most ``timeout`` seconds for what it says to it.
+
+        Needs ``commands=True``. While there is no connection it waits for one, within the same time. A command is sent
+        once: if the connection is lost before the answer, it fails with ``connection-lost`` and is not sent again.
+
+        Raises CommandFailed, whose ``reason`` says why, and ConfigError.
+        """
+        return await self._commands.send(name, value, timeout=timeout)
+
     # -- life
 
     def reconnect(self) -> None:
@@ -273,6 +287,7 @@ class Viewer:
         """Let go of everything, in the order of seed 001.7. Idempotent, safe from any state."""
         self._take(machine.Close())
         self._closed = True
+        self._commands.end(why_over(self._failure))
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -355,6 +370,7 @@ class Viewer:
         assert self._sessions is not None
         self._attempts += 1
         self._media.begin_run()
+        self._commands.begin()
         attempt = self._attempt = Attempt(
             client_id_of(self._client_id, number),
             channel=self.channel,
@@ -377,6 +393,7 @@ class Viewer:
 
     def _end(self) -> None:
         attempt, self._attempt = self._attempt, None
+        self._commands.lost()
         if attempt is not None:
             self._spawn(attempt.aclose())
 
@@ -391,6 +408,7 @@ class Viewer:
         self._failure = failure
         self._log.warning("given up: %s: %s", failure.reason, failure)
         self._media.end(failure)
+        self._commands.end(why_over(failure))
         self._events.end(failure)
         self._ended.set()
 
@@ -424,6 +442,7 @@ class Viewer:
             return
         channels.on_message = lambda label, content: self._events.publish(Message(label, content))
         channels.on_request = self._on_request
+        self._commands.connected(channels)
         for label in self._labels:
             if label not in channels.labels:
                 try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from types import SimpleNamespace
 
 import pytest
 
@@ -48,6 +50,7 @@ class Desk:
         self.notices: list[tuple[str, NoticeReason]] = []
         self.texts: list[str] = []
         self.unreachable = False
+        self.commands: list[tuple[str, str | None]] = []
         self.registry = Registry(
             "demo",
             engine=self.engine,
@@ -55,6 +58,7 @@ class Desk:
             send=self.send,
             notify=self.notify,
             publish=self.publish,
+            on_command=lambda client_id, role, request: self.commands.append((client_id, role)),
             max_viewers=max_viewers,
         )
 
@@ -369,3 +373,45 @@ async def test_the_trace_id_leads_back_to_the_viewer(desk: Desk, caplog: pytest.
     assert desk.registry.client_of("other") is None
     assert desk.registry.session("viewer-1") is not None
     assert desk.registry.session("other") is None
+
+
+def command(peer: HandPeer) -> None:
+    """A question comes on the data channel for commands."""
+    ask = json.dumps({"id": "1", "request": {"command": "ptz"}})
+    peer.channels._receive(SimpleNamespace(label="sightline/commands", readyState="open"), ask)  # type: ignore[arg-type]
+
+
+async def test_a_command_comes_with_the_role_that_the_service_gave_its_sender(desk: Desk) -> None:
+    desk.registry.signaling("viewer-1", SocketState(open=True, role="operator"))
+    desk.registry.signaling("viewer-2", SocketState(open=True, role="viewer"))
+    for client_id in ("viewer-1", "viewer-2", "viewer-3"):
+        command(await desk.offer(client_id, offer(client_id[-1])))
+    assert desk.commands == [("viewer-1", "operator"), ("viewer-2", "viewer"), ("viewer-3", None)]
+
+
+async def test_a_socket_that_comes_later_under_the_same_id_gives_no_role(desk: Desk) -> None:
+    desk.registry.signaling("viewer-1", SocketState(open=True, role="viewer"))
+    peer = await desk.offer("viewer-1", offer())
+    desk.registry.signaling("viewer-1", SocketState(open=True, role="operator"))
+    command(peer)
+    successor = await desk.offer("viewer-1", offer("2"))
+    command(successor)
+    assert desk.commands == [("viewer-1", "viewer"), ("viewer-1", "operator")]
+
+
+async def test_a_revoked_key_takes_the_role_and_not_the_picture(desk: Desk) -> None:
+    desk.registry.signaling("viewer-1", SocketState(open=True, role="operator"))
+    peer = await desk.offer("viewer-1", offer())
+    peer.become(ConnectionState.CONNECTED)
+    desk.registry.signaling("viewer-1", SocketState(open=False))
+    command(peer)
+    assert desk.commands == [("viewer-1", None)]
+    assert desk.registry.is_connected("viewer-1")
+
+
+async def test_a_master_that_connects_anew_has_not_forgotten_who_may_what(desk: Desk) -> None:
+    desk.registry.signaling("viewer-1", SocketState(open=True, role="operator"))
+    peer = await desk.offer("viewer-1", offer())
+    desk.registry.forget_signaling()
+    command(peer)
+    assert desk.commands == [("viewer-1", "operator")]

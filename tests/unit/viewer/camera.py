@@ -32,6 +32,7 @@ class HandChannels:
     def __init__(self) -> None:
         self.on_message: Callable[[str, str | bytes], None] | None = None
         self.on_request: Callable[[Any], None] | None = None
+        self.on_open: Callable[[str], None] | None = None
         self.labels: tuple[str, ...] = ()
         self.sent: list[tuple[str | bytes, str | None]] = []
 
@@ -44,6 +45,9 @@ class HandChannels:
 
     async def request(self, value: object, *, label: str, timeout: float) -> object:
         return {"asked": value}
+
+    def abandon(self) -> None:
+        pass
 
 
 class HandPeer:

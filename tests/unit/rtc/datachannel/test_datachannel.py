@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.rtc.data_requests import Answer, Ask, encode_ask, encode_error, encode_reply, read_request
+from sightline.rtc.data_requests import (
+    Answer,
+    Ask,
+    Command,
+    encode_ask,
+    encode_error,
+    encode_reply,
+    read_command,
+    read_request,
+)
 from sightline.rtc.datachannel import DataChannels, DataRequest, RequestFailed
 
 from .pair import AGREED, End, connected, open_channel
@@ -132,6 +142,69 @@ async def test_why_there_is_no_answer() -> None:
             await asking
 
 
+async def test_why_there_is_no_answer_for_programs() -> None:
+    async with connected() as (client, server):
+        with pytest.raises(RequestFailed) as not_connected:
+            await client.channels.request("?", label="kvs")
+        await open_channel(client, server)
+        server.channels.on_request = lambda request: request.refuse("the lens is closed", "not-allowed") or None
+        with pytest.raises(RequestFailed) as refused:
+            await client.channels.request("?", label="kvs")
+        with pytest.raises(RequestFailed) as too_long:
+            await client.channels.request("?" * 2_000_000, label="kvs")
+        server.channels.on_request = lambda request: None
+        asking = asyncio.ensure_future(client.channels.request("?", label="kvs"))
+        await asyncio.sleep(0)
+        client.channels.abandon()
+        with pytest.raises(RequestFailed) as lost:
+            await asking
+    codes = [caught.value.code for caught in (not_connected, refused, too_long, lost)]
+    assert codes == ["not-connected", "not-allowed", "not-sent", "connection-lost"]
+
+
+async def test_questions_end_with_their_channel() -> None:
+    async with connected() as (client, server):
+        await open_channel(client, server, "one")
+        await open_channel(client, server, "two")
+        server.channels.on_request = lambda request: server._note(server.messages, request)
+        asking = [asyncio.ensure_future(client.channels.request("?", label=label)) for label in ("one", "two")]
+        await server.until(lambda: len(server.messages) == 2)
+        server.channels.close("one")
+        with pytest.raises(RequestFailed) as lost:
+            await asyncio.wait_for(asking[0], 5)
+        assert lost.value.code == "connection-lost"
+        assert not asking[1].done()
+        asking[1].cancel()
+
+
+async def test_a_channel_for_questions_takes_nothing_else() -> None:
+    async with connected() as (client, server):
+        await open_channel(client, server, "commands")
+        await open_channel(client, server, "kvs")
+        server.channels.answer_on("commands", lambda request: request.reply([request.value]) or None)
+        assert await client.channels.request("?", label="commands") == ["?"]
+        for junk in ("no JSON", "[]", '{"id":7,"request":1}', b"\0"):
+            client.channels.send(junk, "commands")
+        await client.until(lambda: len(client.messages) == 4)
+        assert all('"code":"bad-request"' in str(message) for _, message in client.messages)
+        client.channels.send("no JSON", "kvs")
+        await server.until(lambda: server.messages)
+        assert server.messages == [("kvs", "no JSON")]
+
+
+async def test_what_is_too_long_may_be_followed_by_a_refusal() -> None:
+    async with connected() as (client, server):
+        await open_channel(client, server)
+
+        def answer(request: DataRequest) -> None:
+            assert not request.reply("x" * 2_000_000)
+            assert request.refuse("too long")
+
+        server.channels.on_request = answer
+        with pytest.raises(RequestFailed, match="too long"):
+            await client.channels.request("?", label="kvs")
+
+
 async def test_without_a_listener_for_questions_they_are_messages() -> None:
     async with connected() as (client, server):
         await open_channel(client, server)
@@ -245,6 +318,7 @@ def test_questions_and_answers_read_as_they_were_written(id_: str, value: object
     assert read_request(encode_ask(id_, value)) == Ask(id_, value)
     assert read_request(encode_reply(id_, value)) == Answer(id_, value)
     assert read_request(encode_error(id_, "why")) == Answer(id_, error="why")
+    assert read_request(encode_error(id_, "why", "too-slow")) == Answer(id_, error="why", code="too-slow")
 
 
 @given(st.text())
@@ -252,3 +326,25 @@ def test_no_message_raises(text: str) -> None:
     read_request(text)
     read_request("{" + text)
     read_request('{"id":"1","request":' + text + "}")
+
+
+@pytest.mark.parametrize("code", ["No", "a b", "x" * 41, 7, None, "", "-"])
+def test_a_code_that_is_none_is_left_out(code: object) -> None:
+    text = json.dumps({"id": "1", "error": "w\x1bhy\n", "code": code})
+    assert read_request(text) == Answer("1", error="why")
+
+
+@pytest.mark.parametrize(
+    ("value", "command"),
+    [
+        ({"command": "ptz"}, Command("ptz")),
+        ({"command": "ptz", "value": [1], "more": 2}, Command("ptz", [1])),
+        ({"command": ""}, None),
+        ({"value": 1}, None),
+        (["ptz"], None),
+        ("ptz", None),
+        (None, None),
+    ],
+)
+def test_commands(value: object, command: Command | None) -> None:
+    assert read_command(value) == command
