@@ -1,4 +1,5 @@
-"""RTCP, read and written: reports, goodbyes, and what viewers ask for (RFC 3550, RFC 4585, RFC 5104, REMB).
+"""RTCP, read and written: reports, goodbyes, and what viewers ask for (RFC 3550, RFC 4585, RFC 5104, REMB),
+and which packets came when (``transport_feedback``).
 
 Reading is tolerant where stacks in the field are: reduced-size packets (RFC 5506), FIR and PLI without a media SSRC,
 unknown packets and feedback in between. What contradicts its own lengths raises MalformedRtcp, and nothing else does.
@@ -13,6 +14,7 @@ from typing import TypeAlias
 import msgspec
 
 from ...errors import PeerError
+from .transport_feedback import TransportFeedback, build_feedback, parse_feedback
 
 __all__ = [
     "BandwidthEstimate",
@@ -26,11 +28,12 @@ __all__ = [
     "ReportBlock",
     "SenderReport",
     "SourceDescription",
+    "TransportFeedback",
     "build",
     "parse",
 ]
 
-_NACK, _PLI, _FIR, _AFB = 1, 1, 4, 15
+_NACK, _PLI, _FIR, _AFB, _TWCC = 1, 1, 4, 15, 15
 _CNAME = 1
 
 
@@ -137,6 +140,7 @@ Report: TypeAlias = (
     | PictureLoss
     | FullIntraRequest
     | BandwidthEstimate
+    | TransportFeedback
 )
 
 
@@ -162,6 +166,8 @@ def parse(datagram: bytes) -> list[Report]:
             report = _parse_one(kind, first & 0x1F, body)
         except struct.error as error:
             raise MalformedRtcp(f"An RTCP packet of type {kind} is too short: {error}.") from error
+        except ValueError as error:
+            raise MalformedRtcp(f"An RTCP packet of type {kind} means nothing: {error}.") from error
         if report is not None:
             reports.append(report)
         position = end
@@ -194,6 +200,8 @@ def _parse_one(kind: int, count: int, body: bytes) -> Report | None:
         case _Type.RTPFB if count == _NACK:
             sender, media = _PAIR.unpack_from(body)
             return Nack(sender, media, tuple(_parse_lost(body)))
+        case _Type.RTPFB if count == _TWCC:
+            return parse_feedback(body)
         case _Type.PSFB:
             return _parse_picture_feedback(body, count)
     return None
@@ -284,10 +292,21 @@ def _build_one(report: Report) -> bytes:
             numbers = len(report.ssrcs) << 24 | exponent << 18 | report.bitrate >> exponent
             body = _PAIR.pack(report.sender, 0) + _REMB.pack(b"REMB", numbers)
             return _packet(_Type.PSFB, _AFB, body + struct.pack(f"!{len(report.ssrcs)}I", *report.ssrcs))
+        case TransportFeedback():
+            return _padded(_Type.RTPFB, _TWCC, build_feedback(report))
 
 
 def _packet(kind: int, count: int, body: bytes) -> bytes:
     return _HEADER.pack(0x80 | count, kind, len(body) // 4) + body
+
+
+def _padded(kind: int, count: int, body: bytes) -> bytes:
+    """Filled up to whole words, the last byte saying by how much (RFC 3550 §6.4.1)."""
+    missing = -len(body) % 4
+    if not missing:
+        return _packet(kind, count, body)
+    padding = bytes(missing - 1) + bytes((missing,))
+    return _HEADER.pack(0xA0 | count, kind, (len(body) + missing) // 4) + body + padding
 
 
 def _build_blocks(blocks: Sequence[ReportBlock]) -> bytes:

@@ -110,7 +110,7 @@ def test_a_fir_of_old_stacks_names_it_in_the_header() -> None:
     "unknown",
     [
         "80cf0003 00000001 04000001 00000000",  # XR
-        "8fcd0005 00000001 00000002 00000001 00000000 00000000",  # transport-wide feedback
+        "8bcd0005 00000001 00000002 00000001 00000000 00000000",  # feedback of RFC 8888
         "80cc0002 00000001 41424344",  # APP
         "8fce0003 00000001 00000002 41424344",  # application feedback that is no REMB
         "80c00000",  # the H.261 FIR of RFC 2032
