@@ -42,6 +42,7 @@ const DIRECT_PATH = 500;
  * @property {(signal: AbortSignal) => Promise<import('./session.js').Session>} request  asks for a session
  * @property {HTMLVideoElement | null} video
  * @property {'recvonly' | 'sendrecv' | null} audio
+ * @property {boolean} [commands]
  * @property {RTCIceTransportPolicy} iceTransportPolicy
  * @property {number} [iceServersInterval]  milliseconds between two fetches of ICE servers
  */
@@ -263,8 +264,9 @@ export class Attempt extends Emitter {
   // ----------------------------------------------------------------------------------------------------------- the peer
 
   #makePeer() {
-    const { audio, iceTransportPolicy } = this.#options;
-    const peer = new ViewerPeer({ RTCPeerConnection: this.#platform.RTCPeerConnection, audio, iceTransportPolicy });
+    const { audio, commands, iceTransportPolicy } = this.#options;
+    const { RTCPeerConnection } = this.#platform;
+    const peer = new ViewerPeer({ RTCPeerConnection, audio, commands, iceTransportPolicy });
     this.peer = peer;
     peer.on('candidate', (candidate) => this.#link?.signaling?.sendIceCandidate(candidate));
     peer.on('track', (track) => this.emit('track', track));

@@ -24,6 +24,7 @@ const STYLE = `
  * | `service`    | origin of the service; the page's own when left out                                           |
  * | `muted`      | `false` plays sound, where the browser lets it                                                |
  * | `persistent` | for a display on a wall: never gives up                                                       |
+ * | `commands`   | for `element.viewer.command(…)`: commands to the device                                       |
  *
  * It watches while it is in a document. `element.viewer` is the `Viewer`; its `statechange`, `notice` and `failed` come
  * from the element too. Browsers let a page of another origin load modules and ask for sessions only where the service
@@ -78,6 +79,7 @@ export class SightlineCamera extends Base {
         service: this.getAttribute('service') ?? undefined,
       }),
       video: this.#video,
+      commands: this.hasAttribute('commands'),
       policy: this.hasAttribute('persistent') ? persistent() : retryOnce(),
     });
     this.viewer = viewer;

@@ -26,6 +26,7 @@
 export { Call } from './call.js';
 export { SightlineCamera } from './camera_element.js';
 export { checkClientId, freshClientId } from './client_id.js';
+export { CommandError } from './commands.js';
 export { SightlineError } from './errors.js';
 export { LobbyClient } from './lobby.js';
 export { lobbyFromService } from './lobby_session.js';

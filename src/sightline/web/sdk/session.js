@@ -8,6 +8,7 @@ import { askService } from './service_request.js';
  * @property {string} url                  presigned ws(s) URL of the signaling socket
  * @property {RTCIceServer[]} iceServers   STUN and TURN servers with their time-limited credentials
  * @property {string | null} [clientId]    this viewer's id; null for a master
+ * @property {boolean} [operator]          whether this viewer's commands to the device are obeyed
  * @property {number} [expiresAt]          epoch seconds by the service's clock: until then the URL opens a socket
  */
 

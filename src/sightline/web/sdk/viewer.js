@@ -1,5 +1,6 @@
 import { Attempt } from './attempt.js';
 import { checkClientId, freshClientId, numberedClientId } from './client_id.js';
+import { CommandError, Commands } from './commands.js';
 import { failure, failureFrom } from './errors.js';
 import { Emitter } from './events.js';
 import { Microphone } from './microphone.js';
@@ -21,6 +22,7 @@ import { ViewerSession } from './viewer_session.js';
  * @property {string} [clientId]                this viewer's id; a fresh one when left out
  * @property {boolean} [audio]                  ask for sound too (default true)
  * @property {boolean} [talk]                   be ready to talk to the camera (default false)
+ * @property {boolean} [commands]               be ready to send commands to the device (default false)
  * @property {RTCIceTransportPolicy} [iceTransportPolicy]  `all` (default) or `relay`
  * @property {Partial<import('./viewer_session.js').ViewerTimers>} [timers]  in seconds
  * @property {import('./viewer_session.js').RetryPolicy} [policy]            `retryOnce()` (default), `persistent()`
@@ -57,6 +59,8 @@ export class Viewer extends Emitter {
   #platform;
   #session;
   #microphone;
+  #commands;
+  #isOperator = false;
   /** What attempts are numbered from. */
   #name;
   /** @type {string} of the attempt */
@@ -84,6 +88,7 @@ export class Viewer extends Emitter {
     this.#platform = platform(options.platform);
     this.#session = new ViewerSession(options.timers, options.policy);
     this.#microphone = new Microphone(this.#platform.navigator?.mediaDevices);
+    this.#commands = new Commands(this.#platform);
     this.#name = this.#clientId = options.clientId ?? freshClientId();
   }
 
@@ -151,6 +156,28 @@ export class Viewer extends Emitter {
     this.#microphone.close();
     void this.#attempt?.peer?.talk(null).catch(() => {}); // closed meanwhile: silent as well
     if (wasTalking) this.emit('talk', { talking: false });
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- commands
+
+  /** Whether the service says that this viewer's commands are obeyed; false before it has said anything. */
+  get isOperator() {
+    return this.#isOperator;
+  }
+
+  /**
+   * Has the camera's device do something. Waits for a connection where there is none yet. A command is sent once: when
+   * the connection is lost before the answer, it fails with `connection-lost` and is not sent again.
+   *
+   * @param {string} name
+   * @param {unknown} [value]  JSON
+   * @param {{timeout?: number}} [options]  seconds, 10 when left out
+   * @returns {Promise<unknown>} what the device says to it; rejects with a `CommandError`, whose `reason` says why
+   */
+  async command(name, value = null, { timeout } = {}) {
+    if (!this.#options.commands) throw new CommandError('not-connected', 'This viewer sends no commands: make it with { commands: true }.');
+    if (!this.#attempt && this.state !== 'waiting') throw new CommandError('not-connected', `The viewer is ${this.state}: “${name}” was not sent.`);
+    return this.#commands.send(name, value, timeout);
   }
 
   // -------------------------------------------------------------------------------------------------------- the session
@@ -242,25 +269,30 @@ export class Viewer extends Emitter {
       const { id, message } = failureFrom(error, 'internal');
       return this.#take({ type: 'failure', reason: id, message });
     }
-    const { session, video = null, audio = true, talk = false, iceTransportPolicy = 'all', iceServersInterval } = this.#options;
+    const { session, video = null, audio = true, talk = false, commands, iceTransportPolicy = 'all', iceServersInterval } = this.#options;
     const clientId = this.#clientId;
     const attempt = new Attempt({
       platform: this.#platform,
       request: (signal) => session(signal, { clientId }),
       video,
       audio: audio ? (talk ? 'sendrecv' : 'recvonly') : null,
+      commands,
       iceTransportPolicy,
       iceServersInterval,
     });
     this.#attempt = attempt;
     attempt.on('input', (input) => this.#take(input));
-    attempt.on('session', (given) => { this.#clientId = given.clientId ?? clientId; });
+    attempt.on('session', (given) => {
+      this.#clientId = given.clientId ?? clientId;
+      this.#isOperator = given.operator ?? false;
+    });
     attempt.on('track', (track) => this.#addTrack(track));
     attempt.on('stats', (stats) => this.emit('stats', stats));
     attempt.on('firstframe', (timings) => this.emit('firstframe', timings));
     attempt.on('statusresponse', (status) => this.emit('statusresponse', status));
     attempt.on('goaway', () => this.emit('goaway', null));
     attempt.begin();
+    this.#commands.attach(attempt.peer?.commandChannel ?? null);
     if (this.isTalking) void attempt.peer?.talk(this.#microphone.track).catch(() => {}); // closed meanwhile
   }
 
@@ -270,6 +302,7 @@ export class Viewer extends Emitter {
     const types = attempt?.peer?.candidateTypes;
     this.#tried = types && { local: [...types.local], remote: [...types.remote] };
     this.#attempt = null;
+    this.#commands.lost();
     attempt?.close();
     this.#stream = null;
   }
@@ -279,6 +312,7 @@ export class Viewer extends Emitter {
     this.#network?.stop();
     this.#network = null;
     this.stopTalking();
+    this.#commands.end();
     const { video } = this.#options;
     if (video) video.srcObject = null;
   }

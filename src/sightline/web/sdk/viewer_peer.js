@@ -1,3 +1,4 @@
+import { COMMANDS } from './commands.js';
 import { Emitter } from './events.js';
 
 /**
@@ -34,21 +35,25 @@ export class ViewerPeer extends Emitter {
   awaitsAnswer = false;
   /** @type {RTCRtpTransceiver | null} */
   #audio = null;
+  /** For commands to the device; null when there is none. @type {RTCDataChannel | null} */
+  commandChannel = null;
   #offerMade;
 
   /**
    * @param {object} options
    * @param {import('./timers.js').Platform['RTCPeerConnection']} options.RTCPeerConnection
    * @param {'recvonly' | 'sendrecv' | null} options.audio  sendrecv: ready for talking, with silence until then
+   * @param {boolean} [options.commands]  offer a data channel for commands
    * @param {RTCIceTransportPolicy} options.iceTransportPolicy
    */
-  constructor({ RTCPeerConnection, audio, iceTransportPolicy }) {
+  constructor({ RTCPeerConnection, audio, commands = false, iceTransportPolicy }) {
     super();
     this.#configuration = { bundlePolicy: /** @type {const} */ ('max-bundle'), iceTransportPolicy };
     const connection = new RTCPeerConnection(this.#configuration);
     this.#connection = connection;
     connection.addTransceiver('video', { direction: 'recvonly' });
     if (audio) this.#audio = connection.addTransceiver('audio', { direction: audio });
+    if (commands) this.commandChannel = connection.createDataChannel(COMMANDS);
     connection.onicecandidate = ({ candidate }) => {
       // The empty candidate that ends a generation means nothing to KVS clients, and some stumble over it.
       if (candidate?.candidate) this.#trickle(candidate.toJSON());
@@ -140,7 +145,7 @@ export class ViewerPeer extends Emitter {
   /** Seed 001.7: transceivers stopped, senders' tracks removed, connection closed, references cleared. */
   close() {
     const connection = this.#connection;
-    this.#connection = this.#audio = this.#offer = this.#waitingRemote = null;
+    this.#connection = this.#audio = this.#offer = this.#waitingRemote = this.commandChannel = null;
     this.#candidates = [];
     if (!connection) return;
     connection.onicecandidate = connection.onicecandidateerror = null;
