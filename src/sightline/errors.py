@@ -78,6 +78,8 @@ __all__ = [
     "SourceBusy",
     "SourceNotFound",
     "SourceRefused",
+    "SpeakerBusy",
+    "SpeakerError",
     "TagsPerResourceExceeded",
     "UnsupportedMedia",
     "VersionMismatch",

@@ -12,13 +12,12 @@ import numpy.typing as npt
 from .voice_buffer import FRAME, SAMPLE_RATE, Decoder, VoiceBuffer, VoiceStats
 from .voice_decoder import Samples, VoiceDecoder
 
-__all__ = ["Limiter", "MixedFrame", "Mixer", "Pcm", "silence"]
+__all__ = ["Limiter", "Mixer", "Pcm", "VoiceFrame", "silence"]
 
 Pcm = npt.NDArray[np.int16]
 """``(samples, 2)`` at 48 kHz."""
 
 _FORGET: Final = 5.0
-"""Seconds of silence after which nothing of a talker is held any more."""
 
 _MOST_TALKERS: Final = 16
 """At a time. More are not heard, which in such a noise nobody notices; a hundred would keep a core busy."""
@@ -35,12 +34,13 @@ _RELEASE: Final = 0.2
 """Seconds in which it lets go."""
 
 
-class MixedFrame(msgspec.Struct, frozen=True):
-    """20 ms: all talkers together, and each by itself."""
+class VoiceFrame(msgspec.Struct, frozen=True):
+    """20 ms of what viewers say: ``(960, 2) int16`` at 48 kHz."""
 
     mixed: Pcm
-    voices: tuple[tuple[str, Pcm], ...]
-    """Client ids with what each says."""
+    """All of them together, as a loudspeaker plays it."""
+    voices: dict[str, Pcm]
+    """By client id, what each of those who talk now says."""
 
 
 class Limiter:
@@ -74,8 +74,10 @@ class Limiter:
 class Mixer:
     """``push`` what each talker says, ``mix`` every 20 ms."""
 
-    def __init__(self, *, make_decoder: Callable[[], Decoder] = VoiceDecoder) -> None:
+    def __init__(self, *, make_decoder: Callable[[], Decoder] = VoiceDecoder, forget: float = _FORGET) -> None:
+        """``forget``: seconds of silence after which nothing of a talker is held any more."""
         self._make_decoder = make_decoder
+        self._forget = forget
         self._talkers: dict[str, VoiceBuffer] = {}
         self._limiter = Limiter()
 
@@ -107,21 +109,19 @@ class Mixer:
         """The talker is gone: nothing of it is held any more."""
         self._talkers.pop(talker, None)
 
-    def mix(self, now: float) -> MixedFrame | None:
+    def mix(self, now: float) -> VoiceFrame | None:
         """The next 20 ms, None while nobody is heard."""
         voices: list[tuple[str, Samples]] = []
         for talker, buffer in list(self._talkers.items()):
             samples = buffer.take(now)
             if samples is not None:
                 voices.append((talker, samples))
-            elif now - buffer.heard_at > _FORGET:
+            elif now - buffer.heard_at > self._forget:
                 del self._talkers[talker]
         if not voices:
             return None
         total = np.sum([samples for _, samples in voices], axis=0) if len(voices) > 1 else voices[0][1]
-        return MixedFrame(
-            _pcm(self._limiter.apply(total)), tuple((talker, _pcm(samples)) for talker, samples in voices)
-        )
+        return VoiceFrame(_pcm(self._limiter.apply(total)), {talker: _pcm(samples) for talker, samples in voices})
 
 
 def silence() -> Pcm:

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from sightline.media.mixer import Limiter, MixedFrame, Mixer
+from sightline.media.mixer import Limiter, Mixer, VoiceFrame
 from sightline.media.opus_packets import lost_packet, opus_samples
 from sightline.media.voice_buffer import FRAME, VoiceBuffer
 from sightline.media.voice_decoder import Samples, VoiceDecoder
@@ -239,7 +239,7 @@ def test_a_lost_packet_sounds_like_what_was_before_it() -> None:
 # -- several at once
 
 
-def mixed(mixer: Mixer, talkers: dict[str, list[bytes]], *, seconds: float) -> list[MixedFrame]:
+def mixed(mixer: Mixer, talkers: dict[str, list[bytes]], *, seconds: float) -> list[VoiceFrame]:
     """All talk at once."""
     frames = []
     for number in range(round(seconds * 50)):
@@ -260,7 +260,7 @@ def test_two_talkers_are_both_heard_and_each_can_be_told() -> None:
     assert strength(sound, 500) == pytest.approx(0.25, abs=0.03)
     assert strength(sound, 1200) == pytest.approx(0.25, abs=0.03)
     assert strength(sound, 800) < 0.01
-    one = np.concatenate([dict(frame.voices)["one"] for frame in frames[10:-10]])
+    one = np.concatenate([frame.voices["one"] for frame in frames[10:-10]])
     assert strength(one, 500) > 0.2
     assert strength(one, 1200) < 0.01
 
@@ -273,7 +273,7 @@ def test_who_leaves_is_not_heard_any_more_and_who_is_silent_is_forgotten() -> No
     assert mixer.stats("one") is None
     frame = mixer.mix(0.5)
     assert frame is not None
-    assert [talker for talker, _ in frame.voices] == ["two"]
+    assert list(frame.voices) == ["two"]
     for number in range(300):
         mixer.mix(0.5 + number * 0.02)
     assert mixer.is_idle
