@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "client": CORE | {"sessions"},  # the pace at which a socket reconnects is decided there
     "master": CORE | {"client", "sessions", "rtc", "media"},
     "viewer": CORE | {"client", "sessions", "rtc", "media"},
-    "call": CORE | {"client", "sessions", "rtc", "media"},
+    "call": CORE | {"client", "sessions", "rtc", "media", "viewer"},  # what comes is taken as a viewer takes it
     "doctor": CORE | {"client", "rtc"},
 }
 # These may import every room: the package itself (its public names), the commands, what users test with.

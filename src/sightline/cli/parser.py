@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .. import __version__
-from . import channel, credentials, demo, doctor, env, link, master, serve, view, viewers
+from . import call, channel, credentials, demo, doctor, env, link, master, serve, view, viewers
 
 __all__ = ["build_parser"]
 
@@ -16,6 +16,7 @@ examples:
   sightline serve                    the service alone
   sightline master porch --source test     a camera on channel porch
   sightline view porch --record porch.mp4  watch it, and record what is seen
+  sightline call Door --room family --source test --to Ann   call somebody, as a doorbell does
   sightline viewers porch            who watches it now
   sightline doctor porch             why is there no video? Each step of a connection, explained
   sightline link porch               a link for somebody to watch it, as text and QR code
@@ -34,6 +35,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sightline {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, demo, master, view, viewers, doctor, link, channel, credentials, env):
+    for command in (serve, demo, master, view, call, viewers, doctor, link, channel, credentials, env):
         command.register(commands)
     return parser

@@ -1,0 +1,451 @@
+"""Somebody in a room: who is there, who calls, and the one call at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Final, Literal, Self
+
+import msgspec
+
+from ..client.network import NetworkWatcher
+from ..client.socket import http_session, trusting
+from ..errors import SightlineError
+from ..media.source import Source, open_source
+from ..observe.log import bind
+from ..rtc.call_peer import CallPeer
+from ..rtc.certificates import Certificate
+from ..rtc.engine import Engine
+from ..rtc.ice.config import IceConfig
+from ..rtc.outgoing import OutgoingMedia
+from ..rtc.stats import PeerStatistics
+from ..sessions.call import CallMachine, CallOptions
+from ..sessions.call import messages as machine
+from ..sessions.call.messages import CallState
+from ..timers import DEFAULT_TIMERS, Timers
+from ..viewer.streams import Broadcast, Stream
+from ..wire.lobby import check_user_name
+from ..wire.sigv4 import Credentials
+from .connection import CallConnection
+from .entry import KeyedEntry, SessionProvider, enter_by_link, read_call_link
+from .events import Callback, CallEvent, CallStateChanged, Events, LobbyChanged, TextReceived, UsersChanged
+from .failure import CallError, ending
+from .lobby import LobbyClient
+from .lobby_messages import ChatLine, Refusal
+from .nothing import Nothing
+from .session import CallSession, Ring
+
+__all__ = ["Call"]
+
+log = logging.getLogger(__name__)
+
+_RINGS: Final = 16
+"""Rings that may wait for a reader: one rings at a time, the others are over."""
+
+
+class Call:
+    """A member of a room, who can call the others and be called::
+
+        async with sightline.Call("Front door", room="family", source="/dev/video0") as call:
+            async for ring in call.incoming():
+                session = await ring.accept()
+                await session.wait_ended()
+
+    It enters the room with the block, comes back by itself when the network or the service was away, and leaves at
+    the end. There is one call at a time; who calls meanwhile is told that we are busy.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        room: str | None = None,
+        link: str | None = None,
+        endpoint: str | None = None,
+        region: str | None = None,
+        credentials: Credentials | None = None,
+        source: Source | str | None = None,
+        ice_transport_policy: Literal["all", "relay"] = "all",
+        ice: IceConfig | None = None,
+        join_timeout: float | None = 15.0,
+        options: CallOptions | None = None,
+        timers: Timers = DEFAULT_TIMERS,
+        on_event: Callback | None = None,
+        session_provider: SessionProvider | None = None,
+    ) -> None:
+        """``name``: 1 to 32 letters, digits, spaces and ``._-``; where somebody has it, a number is added.
+
+        ``room``: ``lobby`` by default. ``link``: ``https://HOST/call?room=ROOM#TOKEN``, which needs no key. Without
+        one, a lobby that is open is entered as it is, and another with the key, by ``endpoint``, ``region`` and
+        ``credentials`` as ``client.target.find_target`` says.
+        ``source``: what the others see and hear; a text is opened by ``open_source``, None sends nothing.
+        ``ice_transport_policy``: ``relay`` tells nobody an address of this machine; ``ice`` names ports and interfaces.
+        ``join_timeout``: seconds to be in the room; None waits for ever. ``options``: all durations of a call,
+        ``timers``: those of connections and sockets. ``on_event`` is called in the event loop with what ``events()``
+        gives. A ``session_provider`` takes the place of link and key.
+
+        Raises ConfigError and LobbyRefusal (the name) before anything is sent.
+        """
+        self._wanted = check_user_name(name)
+        self._keyed: KeyedEntry | None = None
+        if session_provider is not None:
+            self._sessions = session_provider
+        elif link is not None:
+            self._sessions = enter_by_link(read_call_link(link, room))
+        else:
+            self._keyed = KeyedEntry(room, endpoint=endpoint, region=region, credentials=credentials)
+            self._sessions = self._keyed
+        self._source = source
+        self._ice = ice or IceConfig()
+        self._relay_only = ice_transport_policy == "relay" or self._ice.relay_only
+        self._join_timeout = join_timeout
+        self._timers = timers
+        self._machine = CallMachine(options, name=self._wanted)
+        self._log = bind(log, channel=room or "", client_id=self._wanted)
+        self._events = Events(on_event)
+        self._rings = Broadcast[Ring](keep=_RINGS)
+        self._ring: Ring | None = None
+        self._session: CallSession | None = None
+        self._connection: CallConnection | None = None
+        self._engine: Engine | None = None
+        self._lobby: LobbyClient | None = None
+        self._network: NetworkWatcher | None = None
+        self._users: tuple[str, ...] = ()
+        self._arrived = asyncio.Event()
+        self._trouble: SightlineError | None = None
+        self._failure: SightlineError | None = None
+        self._inputs: deque[machine.Input] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stack = AsyncExitStack()
+        self._closed = False
+
+    # -- how it is
+
+    @property
+    def name(self) -> str:
+        """Under which the others see this one."""
+        return self._lobby.name if self._lobby is not None else self._wanted
+
+    @property
+    def room(self) -> str:
+        """Where it is; empty before that is known."""
+        return self._lobby.room if self._lobby is not None else ""
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """The others in the room, in the order of their coming."""
+        return self._users
+
+    @property
+    def state(self) -> CallState:
+        """Of the call that there is, or was last."""
+        return self._machine.state
+
+    @property
+    def session(self) -> CallSession | None:
+        """The call that there is; None while there is none."""
+        return self._session
+
+    @property
+    def is_online(self) -> bool:
+        """Whether it is in the room now. A call that is up goes on without."""
+        return self._lobby is not None and self._lobby.is_online
+
+    def events(self) -> Stream[CallEvent]:
+        """What happens from now on: ``async for event in call.events()``. Raises what ends it for good."""
+        return self._events.stream()
+
+    # -- calls
+
+    async def place(self, to: str) -> CallSession:
+        """Call somebody, and wait until both see and hear each other.
+
+        Raises CallEnded when that does not come about (``reason``: declined, busy, no-answer, gone, …), CallError
+        while there is another call, and LobbyRefusal for what is no name.
+        """
+        to = check_user_name(to)
+        if to == self.name:
+            raise CallError("Nobody can call themselves. Choose somebody else.")
+        if not self.is_online:
+            raise CallError("There is no way to the room just now. Try again in a moment.")
+        ring = self._ring
+        if ring is not None and ring.is_ringing and ring.peer == to:
+            return await ring.accept()  # both called each other
+        if self._machine.is_busy:
+            raise CallError(f"There is a call with {self._machine.peer} already, and one at a time is possible.")
+        self.take(machine.Place(to))
+        assert self._session is not None
+        return await self._session.wait_up()
+
+    def incoming(self) -> Stream[Ring]:
+        """Who calls, from now on, and who rings already: ``async for ring in call.incoming()``."""
+        stream = self._rings.stream()
+        if self._ring is not None and self._ring.is_ringing:
+            stream.put(self._ring)
+        return stream
+
+    async def hang_up(self) -> None:
+        """End the call that there is, if any, and wait until everything is let go of."""
+        if self._session is not None:
+            await self._session.hang_up()
+
+    # -- life
+
+    async def __aenter__(self) -> Self:
+        """Enters the room. Raises ConnectError and ConfigError when there is no way in, MediaError for the source."""
+        try:
+            await self._open()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Hang up, leave the room, and let go of everything. Idempotent, safe from any state."""
+        self.take(machine.HangUp())
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._network is not None:
+            await self._network.aclose()
+        if self._lobby is not None:
+            await self._lobby.aclose()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        self._rings.end(None)
+        self._events.end(None)
+        await self._stack.aclose()
+
+    async def _open(self) -> None:
+        http = await self._stack.enter_async_context(http_session())
+        if self._keyed is not None:
+            self._stack.push_async_callback(self._keyed.aclose)
+        source = self._source
+        if isinstance(source, str):
+            source = await asyncio.to_thread(open_source, source)
+            self._stack.push_async_callback(source.aclose)
+        outgoing: OutgoingMedia = source if source is not None else Nothing()
+        self._engine = Engine(outgoing, ice=self._ice, timers=self._timers)
+        self._stack.push_async_callback(self._engine.aclose)
+        self._network = NetworkWatcher(self._network_changed, destinations=self._destinations)
+        await self._network.__aenter__()
+        self._lobby = LobbyClient(self._wanted, self, session=self._sessions, http=http, timers=self._timers)
+        self._lobby.start()
+        try:
+            async with asyncio.timeout(self._join_timeout):
+                await self._arrived.wait()
+        except TimeoutError:
+            raise self._trouble or CallError("The service lets nobody into the room. Try again in a while.") from None
+        if self._failure is not None:
+            raise self._failure
+
+    # -- the machine
+
+    def take(self, message: machine.Input) -> None:
+        """Hand an input over and do what comes of it. One that comes of that is handed over after it."""
+        if self._closed:
+            return
+        self._inputs.append(message)
+        if len(self._inputs) > 1:
+            return
+        while self._inputs:
+            try:
+                self._perform(self._machine.take(self._inputs[0], time.monotonic()))
+            finally:
+                self._inputs.popleft()
+        self._arrange()
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._perform(self._machine.tick(time.monotonic()))
+        self._arrange()
+
+    def _arrange(self) -> None:
+        due = self._machine.next_deadline()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due is not None and not self._closed:
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.monotonic()), self._tick)
+
+    def _perform(self, outputs: Sequence[machine.Output]) -> None:
+        for output in outputs:
+            match output:
+                case machine.State():
+                    self._follow(output)
+                case machine.OpenMedia():
+                    self._inputs.append(machine.Media())  # the source is open as long as we are
+                case machine.Begin():
+                    self._begin(offers=any(isinstance(one, machine.MakeOffer) for one in outputs))
+                case machine.End():
+                    self._drop_connection()
+                case machine.SendHangUp(to=to, reason=reason) if self._lobby is not None:
+                    self._lobby.send_hang_up(to, reason)
+                case _ if self._connection is not None:
+                    self._instruct(self._connection, output)
+
+    @staticmethod
+    def _instruct(connection: CallConnection, output: machine.Output) -> None:
+        match output:
+            case machine.MakeOffer(restart=restart):
+                connection.offer(restart=restart)
+            case machine.Repeat():
+                connection.repeat()
+            case machine.AcceptOffer(description=description):
+                connection.accept_offer(description.sdp)
+            case machine.AcceptAnswer(description=description):
+                connection.accept_answer(description.sdp)
+            case machine.AddCandidate(candidate=candidate):
+                connection.add_candidate(candidate)
+
+    def _follow(self, change: machine.State) -> None:
+        peer = change.peer or ""
+        self._log.info("%s %s → %s%s", peer, change.before, change.after, f": {change.reason}" if change.reason else "")
+        if change.before in (CallState.IDLE, CallState.ENDED):
+            self._session = CallSession(self, peer)
+        session = self._session
+        if session is not None:
+            session.follow(change.after, change.reason)
+        message = ending(change.reason, peer) if change.reason is not None else ""
+        self._events.publish(CallStateChanged(change.before, change.after, peer, change.reason, message))
+        if change.after is CallState.RINGING and session is not None:
+            self._ring = Ring(self, session)
+            self._rings.put(self._ring)
+        elif change.after is CallState.ENDED and session is not None:
+            self._session = self._ring = None
+            self._spawn(session.aclose())
+
+    def _begin(self, *, offers: bool) -> None:
+        session, lobby = self._session, self._lobby
+        if session is None or lobby is None:
+            return
+        self._drop_connection()
+        session.begin()
+        connection = self._connection = CallConnection(
+            session.peer,
+            lobby=lobby,
+            offers=offers,
+            make_peer=self._new_peer,
+            take=self._taker(lambda: connection),
+            on_frame=session.take_frame,
+            on_text=self._wrote,
+        )
+
+    def _taker(self, connection: Callable[[], CallConnection]) -> Callable[[machine.Input], None]:
+        """What a connection says counts as long as it is the one."""
+
+        def take(message: machine.Input) -> None:
+            if self._connection is connection():
+                self.take(message)
+
+        return take
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._spawn(connection.aclose())
+
+    async def _new_peer(self, offers: bool) -> CallPeer:
+        assert self._engine is not None
+        assert self._lobby is not None
+        servers = tuple(await self._lobby.ice_servers()) or tuple(self._ice.servers)
+        tls, session = self._ice.tls, self._lobby.session
+        if tls is None and session is not None and session.ca_files:
+            tls = await asyncio.to_thread(trusting, session.ca_files)
+        return CallPeer(
+            self._engine.fanout,
+            self._engine.source,
+            offers=offers,
+            ice=msgspec.structs.replace(self._ice, servers=servers, relay_only=self._relay_only, tls=tls),
+            # One for each call: by another fingerprint the other side knows that it is another call.
+            certificate=Certificate.make(),
+            timers=self._timers,
+        )
+
+    # -- what the lobby tells (``LobbyListener``)
+
+    def lobby_said(self, message: machine.Input) -> None:
+        """See ``LobbyListener``."""
+        match message:
+            case machine.Socket(open=is_open):
+                self._events.publish(LobbyChanged(is_open, self.name, self.room))
+                if is_open:
+                    self._arrived.set()
+            case machine.Users(users=users):
+                self._users_are(tuple(user for user in users if user != self.name))
+        self.take(message)
+
+    def lobby_wrote(self, line: ChatLine) -> None:
+        """See ``LobbyListener``. An MDN client writes to everybody; the lines of the one in the call are for us."""
+        if self._machine.is_busy and line.name == self._machine.peer:
+            self._wrote(line.text)
+
+    def lobby_refused(self, refusal: Refusal) -> None:
+        """See ``LobbyListener``."""
+        if refusal.reason == "unknown-target":
+            self.take(machine.Undeliverable(refusal.target))
+
+    def lobby_troubled(self, error: SightlineError, *, final: bool) -> None:
+        """See ``LobbyListener``."""
+        self._trouble = error
+        self._events.publish(LobbyChanged(False, self.name, self.room, error.message))
+        if final:
+            self._failure = error
+            self._arrived.set()
+            self._rings.end(error)
+            self._events.end(error)
+
+    def _users_are(self, users: tuple[str, ...]) -> None:
+        before, self._users = self._users, users
+        joined = tuple(user for user in users if user not in before)
+        left = tuple(user for user in before if user not in users)
+        if joined or left:
+            self._events.publish(UsersChanged(users, joined, left))
+
+    # -- what a session asks (``SessionOwner``)
+
+    def request_keyframe(self) -> None:
+        """See ``SessionOwner``."""
+        if self._connection is not None:
+            self._connection.request_keyframe()
+
+    def send_text(self, to: str, text: str) -> bool:
+        """See ``SessionOwner``. Where there is no data channel, through the lobby."""
+        on_channel = self._connection is not None and self._connection.send_text(text)
+        return on_channel or (self._lobby is not None and self._lobby.send_text(to, text))
+
+    def peer_statistics(self) -> PeerStatistics | None:
+        """See ``SessionOwner``."""
+        return self._connection.statistics() if self._connection is not None else None
+
+    # -- helpers
+
+    def _wrote(self, text: str) -> None:
+        if self._session is not None:
+            self._session.take_text(text)
+            self._events.publish(TextReceived(self._session.peer, text))
+
+    def _network_changed(self, online: bool) -> None:
+        if online and self._lobby is not None:
+            self._lobby.reconnect()
+            self.take(machine.Network())
+
+    def _destinations(self) -> Iterator[str]:
+        if self._lobby is not None and (address := self._lobby.peer_address) is not None:
+            yield address
+        if self._connection is not None:
+            yield from self._connection.addresses
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name="end of a call")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,218 @@
+"""The connection of one call, and what is to be done with it, one thing after the other.
+
+It decides nothing. What happens goes out as inputs of the call's machine, what is to be done comes in as calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from typing import Any, Final, Literal
+
+from ..errors import SightlineError
+from ..observe.log import bind
+from ..rtc.call_peer import CallPeer
+from ..rtc.peer import ConnectionState, Reason
+from ..rtc.rtp.incoming import EncodedFrame
+from ..rtc.stats import PeerStatistics
+from ..sessions.call import messages as machine
+from .lobby import LobbyClient
+
+__all__ = ["CHAT", "CallConnection"]
+
+log = logging.getLogger(__name__)
+
+CHAT: Final = "chat"
+"""Label of the data channel that both sides write lines on; whoever offers first opens it."""
+
+
+class CallConnection:
+    """From its making to ``aclose``. After that it tells nobody anything."""
+
+    def __init__(
+        self,
+        to: str,
+        *,
+        lobby: LobbyClient,
+        offers: bool,
+        make_peer: Callable[[bool], Awaitable[CallPeer]],
+        take: Callable[[machine.Input], None],
+        on_frame: Callable[[EncodedFrame], None],
+        on_text: Callable[[str], None],
+    ) -> None:
+        """``offers``: whether the first offer is ours; ``take``: the call's machine."""
+        self.peer: CallPeer | None = None
+        self._to = to
+        self._lobby = lobby
+        self._offers = offers
+        self._make_peer = make_peer
+        self._take = take
+        self._on_frame = on_frame
+        self._on_text = on_text
+        self._log = bind(log, channel="call", client_id=to)
+        self._state = ConnectionState.NEW
+        self._said: tuple[Literal["offer", "answer"], str] | None = None
+        self._candidates: list[Mapping[str, object]] = []
+        """Of our last description."""
+        self._over = False
+        self._work: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue()
+        # Owned: awaited in aclose().
+        self._worker = asyncio.get_running_loop().create_task(self._work_off(), name="call")
+        self._do(self._begin())
+
+    # -- what is to be done
+
+    def offer(self, *, restart: bool) -> None:
+        """Make an offer and send it. Once the connection is up, each is for a new path too: it costs nothing, and
+        what was on its way when it was taken back may have been one."""
+        self._do(self._offer(restart=restart))
+
+    def repeat(self) -> None:
+        """Send our last description once more, with the candidates since."""
+        self._do(self._repeat())
+
+    def accept_offer(self, sdp: str) -> None:
+        """Answer theirs."""
+        self._do(self._answer(sdp))
+
+    def accept_answer(self, sdp: str) -> None:
+        """Take it."""
+        self._do(self._accept(sdp))
+
+    def add_candidate(self, candidate: Mapping[str, object]) -> None:
+        """Take it."""
+        self._do(self._add_candidate(candidate))
+
+    def send_text(self, text: str) -> bool:
+        """Whether it went out, on the data channel."""
+        return self.peer is not None and self.peer.channels.send(text, CHAT) > 0
+
+    def request_keyframe(self) -> None:
+        """Ask the other side for one."""
+        if self.peer is not None and self.peer.connection_state is ConnectionState.CONNECTED:
+            self.peer.request_keyframe()
+
+    def statistics(self) -> PeerStatistics | None:
+        """The figures of now."""
+        return self.peer.statistics() if self.peer is not None else None
+
+    @property
+    def addresses(self) -> Iterator[str]:
+        """The other side's IP address, as far as it is known."""
+        ice = self.peer.statistics().ice if self.peer is not None else None
+        if ice is not None and ice.selected is not None:
+            yield ice.selected.remote[0]
+
+    async def aclose(self) -> None:
+        """Let go of everything, in the order of seed 001.7. Idempotent."""
+        self._over = True
+        self._worker.cancel()
+        while not self._work.empty():
+            self._work.get_nowait().close()
+        await asyncio.wait([self._worker])
+        peer, self.peer = self.peer, None
+        if peer is not None:
+            peer.on_change = peer.on_candidate = peer.on_frame = None
+            peer.channels.on_message = None
+            await peer.aclose()
+
+    # -- one after the other
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        """So that no candidate of ours overtakes its description, and none of theirs its own."""
+        if self._over:
+            work.close()
+        else:
+            self._work.put_nowait(work)
+
+    async def _work_off(self) -> None:
+        while True:
+            work = await self._work.get()
+            try:
+                await work
+            except SightlineError as error:
+                self._log.warning("the call stumbled: %s", error)
+                self._say(machine.Broken())
+            except Exception:
+                # Somebody's message reached a spot that did not expect it.
+                self._log.exception("the call stumbled")
+                self._say(machine.Broken())
+
+    async def _begin(self) -> None:
+        peer = self.peer = await self._make_peer(self._offers)
+        peer.on_change = self._follow
+        peer.on_candidate = lambda candidate: self._do(self._send_candidate(candidate))
+        peer.on_frame = lambda frame: None if self._over else self._on_frame(frame)
+        peer.channels.on_message = self._message
+
+    async def _offer(self, *, restart: bool) -> None:
+        if self.peer is None:
+            return
+        if self._state is ConnectionState.NEW:
+            sdp = await self.peer.offer()
+        else:
+            self._log.info("another path is asked for%s", "" if restart else " again")
+            sdp = await self.peer.restart(ice_servers=await self._lobby.ice_servers())
+        self._send("offer", sdp)
+
+    async def _answer(self, sdp: str) -> None:
+        if self.peer is not None:
+            answer = await self.peer.answer(sdp, ice_servers=await self._lobby.ice_servers())
+            self._send("answer", answer)
+
+    async def _accept(self, sdp: str) -> None:
+        if self.peer is not None:
+            await self.peer.accept(sdp)
+
+    async def _add_candidate(self, candidate: Mapping[str, object]) -> None:
+        if self.peer is not None:
+            await self.peer.add_remote_candidate(candidate)
+
+    async def _repeat(self) -> None:
+        if self._said is not None:
+            candidates = self._candidates
+            self._send(*self._said)
+            for candidate in candidates:
+                await self._send_candidate(candidate)
+
+    def _send(self, kind: Literal["offer", "answer"], sdp: str) -> None:
+        self._said, self._candidates = (kind, sdp), []
+        if kind == "offer":
+            self._lobby.send_offer(self._to, sdp)
+        else:
+            self._lobby.send_answer(self._to, sdp)
+
+    async def _send_candidate(self, candidate: Mapping[str, object]) -> None:
+        self._candidates.append(candidate)
+        self._lobby.send_candidate(self._to, candidate)
+
+    # -- what comes along
+
+    def _follow(self) -> None:
+        peer = self.peer
+        if peer is None or peer.connection_state is self._state:
+            return
+        self._log.info("connection %s → %s", self._state, peer.connection_state)
+        self._state = state = peer.connection_state
+        if state is ConnectionState.CONNECTED and self._offers and not peer.channels.labels:
+            self._open_chat(peer)
+        if state is ConnectionState.CLOSED and peer.reason is Reason.CLOSE_NOTIFY:
+            # They end it: what they say in the lobby takes the longer way.
+            self._say(machine.RemoteHangUp(self._to))
+        else:
+            self._say(machine.Peer(state.value))
+
+    def _open_chat(self, peer: CallPeer) -> None:
+        try:
+            peer.channels.open(CHAT)
+        except ConnectionError:
+            self._log.info("%s takes no data channel: lines go through the lobby", self._to)
+
+    def _message(self, label: str, content: str | bytes) -> None:
+        if isinstance(content, str) and not self._over:
+            self._on_text(content)
+
+    def _say(self, message: machine.Input) -> None:
+        if not self._over:
+            self._take(message)

@@ -1,0 +1,86 @@
+"""What happens to somebody in a room, for programs: callbacks, and streams to iterate over."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from ..sessions.call.messages import CallState
+from ..viewer.streams import Broadcast, Stream
+
+__all__ = ["CallEvent", "CallStateChanged", "Callback", "Events", "LobbyChanged", "TextReceived", "UsersChanged"]
+
+log = logging.getLogger(__name__)
+
+_QUEUE = 1024
+"""Events that may wait for a reader; then the oldest are left out."""
+
+
+class CallStateChanged(msgspec.Struct, frozen=True, tag="state"):
+    """See ``sessions.call.messages.CallState``."""
+
+    before: CallState
+    after: CallState
+    peer: str
+    reason: str | None = None
+    """Why it ended: a key of ``sightline.call.ENDINGS``."""
+    message: str = ""
+    """The same as a sentence for people."""
+
+
+class UsersChanged(msgspec.Struct, frozen=True, tag="users"):
+    """Others came to the room or left it."""
+
+    users: tuple[str, ...]
+    """All others that are there now, in the order of their coming."""
+    joined: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+class LobbyChanged(msgspec.Struct, frozen=True, tag="lobby"):
+    """The way to the room came or went; a call that is up goes on without it."""
+
+    online: bool
+    name: str
+    """Under which the others see this one."""
+    room: str
+    message: str = ""
+    """Why it cannot be had now; a sentence for people."""
+
+
+class TextReceived(msgspec.Struct, frozen=True, tag="text"):
+    """The other one in the call wrote a line."""
+
+    peer: str
+    text: str
+
+
+CallEvent = CallStateChanged | UsersChanged | LobbyChanged | TextReceived
+Callback = Callable[[CallEvent], None]
+
+
+class Events:
+    """Hands every event to the callback and to all streams. A callback's own error is logged and harms nobody."""
+
+    def __init__(self, callback: Callback | None) -> None:
+        self._callback = callback
+        self._streams = Broadcast[CallEvent](keep=_QUEUE)
+
+    def stream(self) -> Stream[CallEvent]:
+        """What happens from now on."""
+        return self._streams.stream()
+
+    def publish(self, event: CallEvent) -> None:
+        """It happened."""
+        self._streams.put(event)
+        if self._callback is not None:
+            try:
+                self._callback(event)
+            except Exception:
+                log.exception("the callback raised")
+
+    def end(self, error: Exception | None) -> None:
+        """Nothing more happens. Idempotent."""
+        self._streams.end(error)

@@ -1,0 +1,313 @@
+"""Calls between Python programs, over a real lobby: pictures, tones and lines both ways, and every way to end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from sightline.call import (
+    Call,
+    CallEnded,
+    CallError,
+    CallOptions,
+    CallSession,
+    CallState,
+    LobbyChanged,
+    Ring,
+    UsersChanged,
+)
+from sightline.client.refusals import LinkRefused, WrongKey
+from sightline.errors import MediaError, ServiceUnreachable
+from sightline.media.bar_code import read_bar_code
+from sightline.media.tone import TONE_HZ
+from sightline.reasons import Reason
+from sightline.service.lobby import perform_lobby
+from sightline.service.store import KeyKind, KeyRole
+from sightline.wire.sigv4 import Credentials
+from tests.unit.client import fake_signaling
+from tests.unit.service.inside import ADMIN, Inside, inside
+
+pytestmark = pytest.mark.realtime
+
+WAIT = 30.0
+until = partial(fake_signaling.eventually, within=WAIT)
+TEST = "test:320x180@15"
+
+
+@asynccontextmanager
+async def running(**settings: object) -> AsyncIterator[Inside]:
+    """A service whose clock goes."""
+    async with inside(**settings) as service:
+        clock, lobby = service.clock, service.context.lobby
+        began, clock.wall = time.monotonic(), time.time()
+        steady = clock.steady
+
+        async def go() -> None:
+            while True:
+                await asyncio.sleep(0.05)
+                clock.steady = steady + time.monotonic() - began
+                perform_lobby(lobby.tick(clock.steady))
+
+        going = asyncio.create_task(go())
+        try:
+            yield service
+        finally:
+            going.cancel()
+            await asyncio.wait([going])
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Inside]:
+    async with running(open_lobby="local") as service:
+        yield service
+
+
+def member(service: Inside, name: str, source: str | None = None, **more: Any) -> Call:
+    return Call(name, endpoint=f"http://localhost:{service.port}", source=source, **more)
+
+
+@asynccontextmanager
+async def room(service: Inside, *names: str, source: str | None = None) -> AsyncIterator[list[Call]]:
+    """All of them in the room, and knowing of each other."""
+    async with AsyncExitStack() as stack:
+        calls = [await stack.enter_async_context(member(service, name, source)) for name in names]
+        for call in calls:
+            await until(lambda call=call: len(call.users) == len(names) - 1)
+        yield calls
+
+
+async def next_ring(call: Call) -> Ring:
+    async with asyncio.timeout(WAIT):
+        return await anext(call.incoming())
+
+
+async def connected(caller: Call, callee: Call) -> tuple[CallSession, CallSession]:
+    async with asyncio.timeout(WAIT):
+        placing = asyncio.create_task(caller.place(callee.name))
+        ring = await next_ring(callee)
+        assert ring.peer == caller.name
+        return await asyncio.gather(placing, ring.accept())
+
+
+async def ended(session: CallSession) -> str:
+    async with asyncio.timeout(WAIT):
+        return await session.wait_ended()
+
+
+async def assert_moves(session: CallSession) -> None:
+    """The picture is the other side's test picture, and it counts up."""
+    numbers: list[int] = []
+    async with asyncio.timeout(WAIT):
+        async for frame in session.video:
+            number = read_bar_code(frame.to_ndarray())
+            if number is not None:
+                numbers.append(number)
+            if len(numbers) == 5:
+                break
+    assert numbers == sorted(numbers)
+    assert len(set(numbers)) == 5
+
+
+async def assert_sounds(session: CallSession) -> None:
+    """The sound is the other side's tone."""
+    samples: list[Any] = []
+    async with asyncio.timeout(WAIT):
+        async for frame in session.audio:
+            samples.append(frame.to_ndarray()[:, 0])
+            if len(samples) == 25:
+                break
+    wave = np.concatenate(samples).astype(float)
+    spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave))))
+    loudest = float(np.fft.rfftfreq(len(wave), 1 / 48_000)[int(spectrum.argmax())])
+    assert abs(loudest - TONE_HZ) < 10
+
+
+async def test_two_see_hear_and_write_to_each_other(service: Inside, tmp_path: Path) -> None:
+    async with room(service, "Ann", "Bob", source=TEST) as (ann, bob):
+        at_ann, at_bob = await connected(ann, bob)
+        assert (ann.state, at_bob.state) == (CallState.IN_CALL, CallState.IN_CALL)
+        recorder = at_bob.record(tmp_path / "visit.mp4")
+        for session in (at_ann, at_bob):
+            await assert_moves(session)
+            await assert_sounds(session)
+            texts = session.texts()
+            other = at_bob if session is at_ann else at_ann
+            assert other.send_text("hello <there>")
+            async with asyncio.timeout(WAIT):
+                assert await anext(texts) == "hello <there>"
+        figures = at_ann.statistics()
+        assert (figures.peer, figures.width, figures.height, figures.codec) == ("Bob", 320, 180, "H264")
+        await until(lambda: (at_ann.statistics().sent_bitrate or 0) > 10_000)
+        async with asyncio.timeout(WAIT):
+            await at_ann.hang_up()
+        assert (at_ann.reason, await ended(at_bob)) == ("hung-up", "left")
+        assert at_bob.message == "Ann ended the call."
+        assert ann.session is bob.session is None
+        [file] = recorder.state.files
+        with av.open(str(file)) as container:
+            assert {stream.type for stream in container.streams} == {"video", "audio"}
+            assert sum(1 for _ in container.decode(video=0)) >= 5
+
+
+async def test_one_who_sends_nothing_sees_and_hears_and_either_hangs_up(service: Inside) -> None:
+    async with AsyncExitStack() as stack:
+        door = await stack.enter_async_context(member(service, "Door", TEST))
+        bot = await stack.enter_async_context(member(service, "Bot"))
+        for caller, callee in ((bot, door), (door, bot)):
+            at_caller, at_callee = await connected(caller, callee)
+            session = at_caller if caller is bot else at_callee
+            await assert_moves(session)
+            await assert_sounds(session)
+            await at_callee.hang_up()
+            assert (await ended(at_caller), at_callee.reason) == ("left", "hung-up")
+
+
+async def test_declined_busy_gone_and_to_oneself(service: Inside) -> None:
+    async with room(service, "Ann", "Bob", "Cem") as (ann, bob, cem):
+        placing = asyncio.create_task(ann.place("Bob"))
+        await (await next_ring(bob)).decline()
+        with pytest.raises(CallEnded, match="Bob declined the call") as caught:
+            await placing
+        assert (caught.value.reason, caught.value.peer, bob.state) == ("declined", "Bob", CallState.ENDED)
+        with pytest.raises(CallEnded) as caught:
+            await ann.place("Nobody")
+        assert caught.value.reason == "gone"
+        with pytest.raises(CallError, match="Nobody can call themselves"):
+            await ann.place("Ann")
+        session, _ = await connected(ann, bob)
+        with pytest.raises(CallError, match="one at a time"):
+            await ann.place("Cem")
+        with pytest.raises(CallEnded) as caught:
+            await cem.place("Bob")
+        assert caught.value.reason == "busy"
+        assert session.state is CallState.IN_CALL, "who called in between changed nothing"
+
+
+async def test_given_up_and_not_answered(service: Inside) -> None:
+    options = CallOptions(ring_out=1.0)
+    async with room(service, "Bob") as (bob,), member(service, "Ann", options=options) as ann:
+        placing = asyncio.create_task(ann.place("Bob"))
+        ring = await next_ring(bob)
+        placing.cancel()
+        async with asyncio.timeout(WAIT):
+            assert await ring.wait_ended() == "cancelled"
+        with pytest.raises(CallEnded, match="Ann no longer calls"):
+            await ring.accept()
+        with pytest.raises(CallEnded) as caught:
+            await ann.place("Bob")
+        assert caught.value.reason == "no-answer"
+        await until(lambda: bob.state is CallState.ENDED)
+
+
+async def test_a_ring_is_heard_by_who_listens_later(service: Inside) -> None:
+    async with room(service, "Ann", "Bob") as (ann, bob):
+        placing = asyncio.create_task(ann.place("Bob"))
+        await until(lambda: bob.state is CallState.RINGING)
+        ring = await next_ring(bob)
+        await asyncio.gather(ring.accept(), placing)
+
+
+async def test_both_call_each_other_at_once_and_one_call_comes_of_it(service: Inside) -> None:
+    async with room(service, "Ann", "Bob", source=TEST) as (ann, bob):
+        async with asyncio.timeout(WAIT):
+            at_ann, at_bob = await asyncio.gather(ann.place("Bob"), bob.place("Ann"))
+        for session in (at_ann, at_bob):
+            await assert_moves(session)
+            await assert_sounds(session)
+
+
+async def test_one_who_leaves_in_mid_call_is_missed_at_once(service: Inside) -> None:
+    async with room(service, "Ann", source=TEST) as (ann,):
+        async with member(service, "Bob") as bob:
+            at_ann, _ = await connected(ann, bob)
+        assert await ended(at_ann) == "left"
+
+
+async def test_who_comes_and_goes_is_told(service: Inside) -> None:
+    async with room(service, "Ann") as (ann,):
+        events = ann.events()
+        async with member(service, "Ann") as other, asyncio.timeout(WAIT):
+            assert other.name == "Ann1", "the name is taken"
+            assert await anext(events) == UsersChanged(("Ann1",), joined=("Ann1",))
+        async with asyncio.timeout(WAIT):
+            assert await anext(events) == UsersChanged((), left=("Ann1",))
+
+
+async def test_the_socket_is_lost_and_comes_back_and_the_call_goes_on(service: Inside) -> None:
+    async with room(service, "Ann", "Bob", source=TEST) as (ann, bob):
+        session, _ = await connected(ann, bob)
+        events = ann.events()
+        assert ann._lobby is not None
+        ann._lobby.reconnect()
+        came_back = False
+        async with asyncio.timeout(WAIT):
+            async for event in events:
+                came_back = isinstance(event, LobbyChanged) and event.online
+                if came_back:
+                    break
+        assert came_back
+        assert (ann.name, ann.users) == ("Ann", ("Bob",)), "under the same name"
+        assert session.state is CallState.IN_CALL
+        await assert_moves(session)
+        await session.hang_up()
+        await until(lambda: bob.state is CallState.ENDED)
+
+
+async def test_another_path_for_the_same_call(service: Inside) -> None:
+    async with room(service, "Ann", "Bob", source=TEST) as (ann, bob):
+        sessions = await connected(ann, bob)
+        for call in (ann, bob):
+            call._network_changed(True)
+        await until(lambda: ann.is_online and bob.is_online)
+        assert ann._connection is not None
+        await until(lambda: (figures := ann.peer_statistics()) and figures.ice and figures.ice.generations > 1)
+        for session in sessions:
+            await assert_moves(session)
+            assert session.state is CallState.IN_CALL
+
+
+async def test_a_room_that_is_not_open_is_entered_with_a_link_or_with_the_key() -> None:
+    async with running() as service:
+        with pytest.raises(WrongKey):
+            async with member(service, "Ann", credentials=Credentials("NOBODY", "wrong")):
+                pass
+        camera = await service.key(KeyRole.MASTER)
+        with pytest.raises(LinkRefused, match="sightline link --room") as caught:
+            async with member(service, "Ann", credentials=Credentials(camera.access_key_id, camera.secret_access_key)):
+                pass
+        assert caught.value.reason is Reason.LINK_REQUIRED
+        owner = Credentials(ADMIN.access_key_id, ADMIN.secret_access_key)
+        async with member(service, "Ann", room="den", credentials=owner) as ann:
+            assert ann.room == "den"
+        assert all(key.revoked_at for key in service.context.store.all_keys() if key.kind is KeyKind.LINK)
+        answer = await service.call(
+            "/sightline/v1/links/create", {"channel": "family", "role": "caller", "expiresIn": 600}
+        )
+        link = f"http://localhost:{service.port}/call?room=family#{answer.json['token']}"
+        async with Call("Ann", link=link) as ann:
+            assert (ann.room, ann.name) == ("family", "Ann")
+        with pytest.raises(LinkRefused) as caught:
+            async with Call("Ann", link=link.replace("family", "den")):
+                pass
+        assert caught.value.reason is Reason.LINK_SCOPE
+
+
+async def test_nothing_answers() -> None:
+    with pytest.raises(ServiceUnreachable):
+        async with Call("Ann", endpoint="http://localhost:9", join_timeout=1.0):
+            pass
+
+
+async def test_a_source_that_is_not_there(service: Inside, tmp_path: Path) -> None:
+    with pytest.raises(MediaError):
+        async with member(service, "Ann", str(tmp_path / "none.mp4")):
+            pass
