@@ -1,8 +1,8 @@
 """Sightline: live cameras over WebRTC on your own machine, on the wire of Amazon Kinesis Video Streams.
 
 ``Master`` is the camera, ``Source`` gives it pictures of your own code, ``CommandCall`` is what a viewer wants of the
-device, ``Viewer`` watches it. They need the extra
-``sightline[media]``; a server installs without.
+device, ``Viewer`` watches it, and ``Call`` calls the people in a room. They need the extra ``sightline[media]``; a
+server installs without.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .call import Call, CallEnded
     from .errors import CommandFailed, CommandRefused
     from .master import CommandCall, Master
     from .media.own_source import OwnSource as Source
     from .viewer import Viewer, ViewerFailed
 
 __all__ = [
+    "Call",
+    "CallEnded",
     "CommandCall",
     "CommandFailed",
     "CommandRefused",
@@ -42,6 +45,10 @@ def __getattr__(name: str) -> object:
         from .media.own_source import OwnSource
 
         return OwnSource
+    if name in ("Call", "CallEnded"):
+        from . import call
+
+        return getattr(call, name)
     if name in ("Call", "CallEnded"):
         from . import call
 
