@@ -49,10 +49,6 @@ def __getattr__(name: str) -> object:
         from . import call
 
         return getattr(call, name)
-    if name in ("Call", "CallEnded"):
-        from . import call
-
-        return getattr(call, name)
     if name in ("Viewer", "ViewerFailed"):
         from . import viewer
 
