@@ -176,12 +176,17 @@ class Choice(Generic[P]):
     def _wake(self, now: float, state: IceConnectionState) -> float | None:
         times = [g.retired_at + self._times.reap for g in self._generations.values() if g.retired_at is not None]
         if self._active is not None:
-            silent_at = self._heard_on_selected() + self._times.bicast
-            times.append(silent_at if silent_at > now else now + _POLL)
+            if self._has_others():
+                silent_at = self._heard_on_selected() + self._times.bicast
+                times.append(silent_at if silent_at > now else now + _POLL)
             if state is not IceConnectionState.CHECKING:
                 for limit in (self._times.disconnected, self._times.failed):
                     times.append(self.last_heard + limit)
         return max(0.001, min(at for at in times if at > now) - now) if times else None
+
+    def _has_others(self) -> bool:
+        """Whether there is any pair beside the selected one."""
+        return sum(len(generation.open_paths()) for generation in self._generations.values()) > 1
 
     def _heard_on_selected(self) -> float:
         paths = self._generations[self._active].open_paths() if self._active is not None else []

@@ -8,7 +8,14 @@ from typing import Protocol, TypeVar
 __all__ = ["Pulse", "due_checks"]
 
 _QUIET = 0.25
-"""Seconds without a sign of life after which the selected pair is asked out of turn; half of what counts as silence."""
+"""Seconds without a sign of life after which the selected pair is asked out of turn, and asked again: half of what
+counts as silence."""
+
+_QUIET_NEAR = 0.38
+"""The same, less two round trips, where the answer is back in time all the same."""
+
+_QUIET_ALONE = 0.9
+"""The same where there is no other pair to go over to: three seconds have to pass before it matters."""
 
 _SEARCH = 0.4
 """Seconds without one after which all other pairs are asked, so that their answers are there when it counts."""
@@ -25,6 +32,7 @@ class Pulse(Protocol):
     heard: float
     asked: float
     closed: bool
+    rtt: float | None
 
 
 P = TypeVar("P", bound=Pulse)
@@ -46,8 +54,7 @@ def due_checks(
         if pair.closed:
             continue
         if index == 0:
-            # Quiet: asked 0.25 s after the last sign of life, and again each 0.25 s until there is one.
-            at = min(pair.asked + consent * stretch, max(pair.heard, pair.asked) + _QUIET)
+            at = min(pair.asked + consent * stretch, max(pair.heard + _quiet(pairs), pair.asked + _QUIET))
         else:
             at = min(pair.asked + backup * stretch, max(search_from, pair.asked + _SEARCH_AGAIN))
         if at <= now:
@@ -55,3 +62,11 @@ def due_checks(
             at = now + _QUIET
         next_at = min(next_at, at)
     return due, max(next_at - now, 0.01)
+
+
+def _quiet(pairs: Sequence[Pulse]) -> float:
+    """How long the selected pair may be quiet before it is asked. A viewer's reports come once or twice a second."""
+    if all(pair.closed for pair in pairs[1:_MAX_PAIRS]):
+        return _QUIET_ALONE
+    rtt = pairs[0].rtt
+    return _QUIET if rtt is None else max(_QUIET, _QUIET_NEAR - 2 * rtt)

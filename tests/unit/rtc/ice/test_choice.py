@@ -253,11 +253,18 @@ def test_the_end_is_the_end() -> None:
 
 
 def test_it_wakes_when_something_can_change() -> None:
-    choice, (path,) = connected()
+    choice, (path, _) = connected(others=1)
     assert choice.update(0.0).wake == 0.5  # silence on the selected pair
     path.hears(0.4)
     assert choice.update(0.5).wake == pytest.approx(0.4)
     assert choice.update(1.0).wake == pytest.approx(0.1)  # during silence other pairs may answer at any time
+
+
+def test_a_pair_that_is_alone_wakes_nobody_before_the_state_can_change() -> None:
+    choice, (path,) = connected()
+    assert choice.update(0.0).wake == 3.0
+    path.hears(1.0)
+    assert choice.update(1.0).wake == 3.0
 
 
 class Sessions(RuleBasedStateMachine):

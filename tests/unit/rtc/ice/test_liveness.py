@@ -12,6 +12,7 @@ class FakePulse(msgspec.Struct, eq=False):
     heard: float
     asked: float
     closed: bool = False
+    rtt: float | None = None
 
 
 def simulate(pairs: list[FakePulse], *, seconds: float, answering: bool) -> dict[int, list[float]]:
@@ -36,9 +37,24 @@ def test_a_talking_peer_is_asked_once_a_second() -> None:
 
 
 def test_a_quiet_peer_is_asked_four_times_a_second() -> None:
-    asked = simulate([FakePulse(0.0, 0.0)], seconds=3.0, answering=False)
+    asked = simulate([FakePulse(0.0, 0.0), FakePulse(0.0, 0.0)], seconds=3.0, answering=False)
     assert asked[0][0] == pytest.approx(0.25, abs=0.06)
     assert 8 <= len(asked[0]) <= 12
+
+
+@pytest.mark.parametrize(("rtt", "first"), [(0.001, 0.38), (0.05, 0.28), (0.3, 0.25)])
+def test_a_near_peer_may_be_quiet_for_longer_and_still_answers_before_silence(rtt: float, first: float) -> None:
+    asked = simulate([FakePulse(0.0, 0.0, rtt=rtt), FakePulse(0.0, 0.0)], seconds=3.0, answering=False)
+    assert asked[0][0] == pytest.approx(first, abs=0.06)
+    assert asked[0][0] + rtt < 0.5 or first == 0.25
+    assert 8 <= len(asked[0]) <= 12
+
+
+def test_with_no_other_pair_a_quiet_peer_is_asked_when_it_begins_to_matter() -> None:
+    gone = FakePulse(0.0, 0.0, closed=True)
+    asked = simulate([FakePulse(0.0, 0.0), gone], seconds=3.0, answering=False)
+    assert asked[0][0] == pytest.approx(0.9, abs=0.11)
+    assert len(asked[0]) >= 6, "before three seconds of silence are over there was not only one question"
 
 
 def test_backup_pairs_are_asked_every_five_seconds() -> None:
@@ -73,7 +89,7 @@ def test_without_pairs_there_is_nothing_to_do() -> None:
 
 
 def test_the_wait_is_until_the_next_one() -> None:
-    due, wait = due_checks([FakePulse(heard=9.9, asked=9.5)], now=10.0, consent=1.0, backup=5.0)
+    due, wait = due_checks([FakePulse(9.9, 9.5), FakePulse(9.9, 9.5)], now=10.0, consent=1.0, backup=5.0)
     assert (due, wait) == ([], pytest.approx(0.15))
     due, wait = due_checks([FakePulse(heard=10.0, asked=9.001)], now=10.0, consent=1.0, backup=5.0)
     assert (due, wait) == ([], 0.01)
