@@ -46,6 +46,10 @@ class EncodedStream:
         """H.264 only."""
         return {"H264": self.video}
 
+    def renditions(self, codec: str) -> Sequence[Feed]:
+        """In one size."""
+        return [self.video_feeds[codec]]
+
     def request_keyframe(self) -> None:
         """It comes when it comes."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sightline import Master
 from sightline.media.feed import Feed
@@ -23,6 +23,10 @@ class Dark:
         self.video_feeds: Mapping[str, Feed] = {codec: Feed(feed.format) for codec, feed in offered.items()}
         self.video: Feed | None = self.video_feeds["H264"]
         self.audio: Feed | None = None
+
+    def renditions(self, codec: str) -> Sequence[Feed]:
+        """One of each."""
+        return [self.video_feeds[codec]]
 
     def request_keyframe(self) -> None:
         """In vain."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from .rtp.fanout import Feed
@@ -16,6 +16,12 @@ class OutgoingMedia(Protocol):
     @property
     def video_feeds(self) -> Mapping[str, Feed]:
         """One feed for each codec that the pictures can be had in, ``H264`` or ``VP8``, the preferred one first."""
+
+    def renditions(self, codec: str) -> Sequence[Feed]:
+        """The pictures in one of those codecs in all their sizes, the greatest first, which is ``video_feeds[codec]``.
+
+        All are on one timeline: a viewer may go on with another one at any of its keyframes.
+        """
 
     @property
     def audio(self) -> Feed | None:

@@ -123,6 +123,7 @@ class Sending:
         streams = {kind: self._stream(media, srtp) for kind, media in self._agreed.items()}
         self._streams |= streams
         feeds = {kind: self._feed(media) for kind, media in self._agreed.items()}
+        renditions = self._renditions(self._agreed["video"]) if "video" in feeds else ()
         video, audio = streams.get("video"), streams.get("audio")
         if self._outlet is None:
             self._outlet = Outlet(
@@ -133,14 +134,14 @@ class Sending:
                 audio=audio,
                 on_error=self._on_error,
             )
-            self._fanout.add(self._outlet, video=feeds.get("video"), audio=feeds.get("audio"))
+            self._fanout.add(self._outlet, video=feeds.get("video"), audio=feeds.get("audio"), renditions=renditions)
             self._cool()
             if self._active:
                 self._fanout.start(self._outlet)
             return
         has_new_picture = video is not None and video is not self._outlet.video
         self._outlet.video, self._outlet.audio = video, audio
-        self._fanout.change(self._outlet, video=feeds.get("video"), audio=feeds.get("audio"))
+        self._fanout.change(self._outlet, video=feeds.get("video"), audio=feeds.get("audio"), renditions=renditions)
         if video is not None and has_new_picture:
             video.drop_to_keyframe()
             self._fanout.request_keyframe(self._outlet)
@@ -173,10 +174,11 @@ class Sending:
     def _feed(self, media: AgreedMedia) -> Feed | None:
         if media.kind == "audio":
             return self._source.audio
-        return next(
-            (feed for name, feed in self._source.video_feeds.items() if media.codec.is_called(name)),
-            None,
-        )
+        return next(iter(self._renditions(media)), None)
+
+    def _renditions(self, media: AgreedMedia) -> Sequence[Feed]:
+        names = [name for name in self._source.video_feeds if media.codec.is_called(name)]
+        return self._source.renditions(names[0]) if names else ()
 
     def _cool(self) -> None:
         for stop in self._warm:

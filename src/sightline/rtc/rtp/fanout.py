@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
-from .bandwidth import RateMeter
-from .clock import LiveClock
+from .channel import Channel, Feed
 from .outlet import Outlet
-from .packetize import Packets, Unit, packetizer
-from .recent import Recent
+from .packetize import Packets, Unit
 from .rtcp import MalformedRtcp, Report
+from .switching import Member, Switching
 
 __all__ = ["CallLater", "Fanout", "Feed", "Handle"]
 
@@ -34,39 +33,6 @@ _TOGETHER = 0.001
 """Seconds by which a part may leave early, so that one timer serves all viewers whose parts are due about now."""
 
 
-class Feed(Protocol):
-    """One encoded stream (``sightline.media.feed`` has it)."""
-
-    @property
-    def codec(self) -> str:
-        """``H264``, ``VP8`` or ``opus``."""
-
-    @property
-    def clock_rate(self) -> int:
-        """Ticks per second of the units' timestamps."""
-
-    @property
-    def profile_level_id(self) -> str:
-        """H.264 only: what the stream's SPS says, in six hexadecimal digits; else empty."""
-
-    @property
-    def request_keyframe(self) -> Callable[[], None]:
-        """Ask for a keyframe; requests are joined."""
-
-    @property
-    def makes_keyframes(self) -> bool:
-        """Whether it makes a keyframe when asked; else a viewer is given what it holds (``replay``)."""
-
-    def listen(self, listener: Callable[[Unit], None]) -> Callable[[], None]:
-        """Call ``listener`` with every unit, in the event loop's thread; returns what ends that."""
-
-    def replay(self, now: float) -> Sequence[tuple[Unit, float, int]]:
-        """What a viewer begins with at once: units, when each is due, and the timestamp that makes it live.
-
-        Empty when nothing is held.
-        """
-
-
 class Handle(Protocol):
     """A call to come."""
 
@@ -79,20 +45,6 @@ class CallLater(Protocol):
 
     def __call__(self, delay: float, callback: Callable[[], None], /) -> Handle:
         """Call back after ``delay`` seconds."""
-
-
-class _Channel:
-    """A feed and the outlets that it is for."""
-
-    def __init__(self, feed: Feed) -> None:
-        self.feed = feed
-        self.outlets: list[Outlet] = []
-        self.packetize = packetizer(feed.codec)
-        self.clock = LiveClock(feed.clock_rate)
-        self.meter = RateMeter()
-        self.recent = Recent(feed.clock_rate)
-        self.is_audio = feed.codec.lower() == "opus"
-        self.stop_listening: Callable[[], None] | None = None
 
 
 class Fanout:
@@ -111,8 +63,9 @@ class Fanout:
         self._wall = wall
         self._call_later = call_later
         self._report_interval = report_interval
-        self._channels: dict[int, _Channel] = {}
-        self._members: dict[Outlet, tuple[_Channel | None, _Channel | None]] = {}
+        self._channels: dict[int, Channel] = {}
+        self._members: dict[Outlet, Member] = {}
+        self._switching = Switching(join=self._join, leave=self._leave)
         self._ready: deque[Outlet] = deque()
         self._is_ready: set[Outlet] = set()
         self._due: dict[Outlet, float] = {}
@@ -126,31 +79,49 @@ class Fanout:
 
     # -- viewers -------------------------------------------------------------------------------------------------------
 
-    def add(self, outlet: Outlet, *, video: Feed | None = None, audio: Feed | None = None) -> None:
-        """A viewer that was answered: the source begins to work for it, and nothing is sent before ``start``."""
+    def add(
+        self,
+        outlet: Outlet,
+        *,
+        video: Feed | None = None,
+        audio: Feed | None = None,
+        renditions: Sequence[Feed] = (),
+    ) -> None:
+        """A viewer that was answered: the source begins to work for it, and nothing is sent before ``start``.
+
+        ``renditions``: all sizes in which it may get the pictures, the greatest first, which is ``video``.
+        """
         if self._closed or outlet in self._members:
             return
-        self._members[outlet] = (None, None)
-        self.change(outlet, video=video, audio=audio)
+        self._members[outlet] = Member()
+        self.change(outlet, video=video, audio=audio, renditions=renditions)
 
-    def change(self, outlet: Outlet, *, video: Feed | None = None, audio: Feed | None = None) -> None:
+    def change(
+        self,
+        outlet: Outlet,
+        *,
+        video: Feed | None = None,
+        audio: Feed | None = None,
+        renditions: Sequence[Feed] = (),
+    ) -> None:
         """A viewer that takes other feeds from now on. Those that it had already go on without a break."""
-        if outlet not in self._members:
+        member = self._members.get(outlet)
+        if member is None:
             return
-        before = self._members[outlet]
-        after = self._members[outlet] = (
-            None if video is None else self._channel(video),
-            None if audio is None else self._channel(audio),
-        )
+        before = (member.video, member.audio)
+        self._switching.cancel(outlet, member)
+        feed = member.take(video, renditions)
         # First those that come: without any viewer at all a source would stop, and begin anew.
-        for channel in after:
-            if channel is not None and channel not in before:
-                channel.outlets.append(outlet)
-                if channel.stop_listening is None:
-                    channel.stop_listening = channel.feed.listen(partial(self._publish, channel))
+        member.video = None if feed is None else self._join(feed, outlet)
+        member.audio = None if audio is None else self._join(audio, outlet)
         for channel in before:
-            if channel is not None and channel not in after:
+            if channel is not None and channel not in (member.video, member.audio):
                 self._leave(channel, outlet)
+
+    def rendition(self, outlet: Outlet) -> str | None:
+        """What people call the size that a viewer gets, for instance ``720p``; None when it gets no pictures."""
+        member = self._members.get(outlet)
+        return None if member is None or member.video is None else member.video.feed.label
 
     def start(self, outlet: Outlet) -> None:
         """The viewer is connected (again): it is sent a keyframe as soon as there is one, and all that follows."""
@@ -171,7 +142,11 @@ class Fanout:
     def remove(self, outlet: Outlet) -> None:
         """The viewer is gone. Harmless for one that is not known."""
         self.pause(outlet)
-        for channel in self._members.pop(outlet, ()):
+        member = self._members.pop(outlet, None)
+        if member is None:
+            return
+        self._switching.cancel(outlet, member)
+        for channel in (member.video, member.audio):
             if channel is not None:
                 self._leave(channel, outlet)
 
@@ -190,6 +165,7 @@ class Fanout:
         except Exception as error:
             self._fail(outlet, error)
             return ()
+        self._adapt(outlet, self._clock())
         if outlet.keyframes.next_time is not None:
             self._wake(outlet)
         return reports
@@ -210,7 +186,7 @@ class Fanout:
 
     # -- units ---------------------------------------------------------------------------------------------------------
 
-    def _publish(self, channel: _Channel, unit: Unit) -> None:
+    def _publish(self, channel: Channel, unit: Unit) -> None:
         now = self._clock()
         channel.clock.observe(unit.timestamp, now)
         packets = channel.packetize(unit)
@@ -225,8 +201,11 @@ class Fanout:
             self._offer_video(channel, packets, now)
         self._drain()
 
-    def _offer_video(self, channel: _Channel, packets: Packets, now: float) -> None:
+    def _offer_video(self, channel: Channel, packets: Packets, now: float) -> None:
         rate = channel.meter.rate(now)
+        if packets.keyframe and channel.waiting:
+            for outlet in tuple(channel.waiting):
+                self._switching.arrive(outlet, self._members[outlet], now)
         if channel.feed.makes_keyframes:
             channel.recent.push(packets, now)
         for outlet in channel.outlets:
@@ -262,12 +241,12 @@ class Fanout:
         self._drain()
 
     def _flush(self, outlet: Outlet, now: float) -> None:
-        channels = self._members.get(outlet)
-        if channels is None or not outlet.active:
+        member = self._members.get(outlet)
+        if member is None or not outlet.active:
             return
         try:
             if outlet.keyframes.due(now):
-                self._serve_keyframe(outlet, channels[0], now)
+                self._serve_keyframe(outlet, member, now)
             again = outlet.flush(now)
         except Exception as error:  # Whatever it is, it is one viewer's: the others are served.
             self._fail(outlet, error)
@@ -277,11 +256,14 @@ class Fanout:
         else:
             self._due[outlet] = again
 
-    def _serve_keyframe(self, outlet: Outlet, channel: _Channel | None, now: float) -> None:
+    def _serve_keyframe(self, outlet: Outlet, member: Member, now: float) -> None:
+        channel = member.video
         if channel is None:
             outlet.keyframes.served()
             return
-        if channel.feed.makes_keyframes:
+        if member.pending is not None and member.pending.feed.makes_keyframes:
+            member.pending.feed.request_keyframe()
+        elif channel.feed.makes_keyframes:
             live = channel.clock.at(now) if outlet.fresh else None
             held = () if live is None else channel.recent.replay(now, live)
             if held:
@@ -332,12 +314,13 @@ class Fanout:
         self._set_timer(self._clock())
 
     def _report(self, outlet: Outlet, now: float) -> None:
-        channels = self._members.get(outlet)
-        if channels is None or not outlet.active:
+        member = self._members.get(outlet)
+        if member is None or not outlet.active:
             self._reporting.discard(outlet)
             return
         self._schedule_report(outlet, now + self._report_interval)
-        video, audio = channels
+        self._adapt(outlet, now)
+        video, audio = member.video, member.audio
         try:
             outlet.report(
                 now,
@@ -350,15 +333,31 @@ class Fanout:
 
     # -- feeds ---------------------------------------------------------------------------------------------------------
 
-    def _channel(self, feed: Feed) -> _Channel:
+    def _adapt(self, outlet: Outlet, now: float) -> None:
+        member = self._members.get(outlet)
+        if member is None or len(member.rungs) < 2 or not outlet.active:
+            return
+        try:
+            self._switching.adapt(outlet, member, now)
+        except Exception as error:
+            self._fail(outlet, error)
+
+    def _join(self, feed: Feed, outlet: Outlet, *, waits: bool = False) -> Channel:
+        """``waits``: it is sent nothing before the next keyframe."""
         channel = self._channels.get(id(feed))
         if channel is None:
-            channel = self._channels[id(feed)] = _Channel(feed)
+            channel = self._channels[id(feed)] = Channel(feed)
+        place = channel.waiting if waits else channel.outlets
+        if outlet not in place:
+            place.append(outlet)
+        if channel.stop_listening is None:
+            channel.stop_listening = feed.listen(partial(self._publish, channel))
         return channel
 
-    def _leave(self, channel: _Channel, outlet: Outlet) -> None:
-        channel.outlets.remove(outlet)
-        if channel.outlets:
+    def _leave(self, channel: Channel, outlet: Outlet, *, waits: bool = False) -> None:
+        (channel.waiting if waits else channel.outlets).remove(outlet)
+        channel.left.pop(outlet, None)
+        if channel.outlets or channel.waiting:
             return
         self._channels.pop(id(channel.feed), None)
         if channel.stop_listening is not None:

@@ -32,9 +32,7 @@ _FU_START, _FU_END = 0x80, 0x40
 _CARRIED = frozenset({*range(1, 6), 7, 8, 13, 14, 15, 19, 20})
 """NAL unit types that decoders need: slices and parameter sets. SEI, delimiters and filler only cost bytes."""
 
-_VP8_BEGINS, _VP8_CONTINUES = 0x90, 0x80
-_VP8_HAS_PICTURE_ID, _VP8_LONG_PICTURE_ID = 0x80, 0x8000
-_VP8_DESCRIPTOR = 4
+_VP8_BEGINS, _VP8_CONTINUES = b"\x10", b"\x00"
 
 
 class Unit(Protocol):
@@ -107,19 +105,18 @@ def packetize_h264(data: bytes, limit: int = PAYLOAD_LIMIT) -> tuple[bytes, ...]
     return tuple(payloads)
 
 
-def packetize_vp8(data: bytes, picture_id: int, limit: int = PAYLOAD_LIMIT) -> tuple[bytes, ...]:
-    """Payloads of a frame, each with a descriptor that holds 15 bits of the picture id (RFC 7741 §4.2).
+def packetize_vp8(data: bytes, limit: int = PAYLOAD_LIMIT) -> tuple[bytes, ...]:
+    """Payloads of a frame, each with a descriptor of one byte (RFC 7741 §4.2).
 
-    Ids must grow by one with every frame: receivers take the frame before by its id.
+    Without picture ids receivers go by the packets' numbers, as with H.264: those are each viewer's own, and go on when
+    it is given another rendition.
     """
     if not data:
         return ()
-    number = (picture_id & 0x7FFF | _VP8_LONG_PICTURE_ID).to_bytes(2, "big")
-    begins = bytes((_VP8_BEGINS, _VP8_HAS_PICTURE_ID)) + number
-    continues = bytes((_VP8_CONTINUES, _VP8_HAS_PICTURE_ID)) + number
-    step = _even_step(len(data), limit - _VP8_DESCRIPTOR)
+    step = _even_step(len(data), limit - len(_VP8_BEGINS))
     return tuple(
-        (begins if offset == 0 else continues) + data[offset : offset + step] for offset in range(0, len(data), step)
+        (_VP8_CONTINUES if offset else _VP8_BEGINS) + data[offset : offset + step]
+        for offset in range(0, len(data), step)
     )
 
 
@@ -129,9 +126,9 @@ def packetize_opus(data: bytes) -> tuple[bytes, ...]:
 
 
 def packetizer(codec: str) -> Callable[[Unit], Packets]:
-    """What makes packets of one feed's units; ``codec`` is ``H264``, ``VP8`` or ``opus``, in any case.
+    """What makes packets of a feed's units; ``codec`` is ``H264``, ``VP8`` or ``opus``, in any case.
 
-    One is needed per feed, as VP8's counts the pictures. Raises ValueError for another codec.
+    Raises ValueError for another codec.
     """
     match codec.lower():
         case "h264":
@@ -139,7 +136,7 @@ def packetizer(codec: str) -> Callable[[Unit], Packets]:
         case "opus":
             return _opus
         case "vp8":
-            return _Vp8()
+            return _vp8
     raise ValueError(f"no packetiser for {codec}")
 
 
@@ -151,13 +148,8 @@ def _opus(unit: Unit) -> Packets:
     return _packets(packetize_opus(unit.data), unit, marker=False)
 
 
-class _Vp8:
-    def __init__(self) -> None:
-        self._picture_id = 0
-
-    def __call__(self, unit: Unit) -> Packets:
-        self._picture_id += 1
-        return _packets(packetize_vp8(unit.data, self._picture_id), unit, marker=True)
+def _vp8(unit: Unit) -> Packets:
+    return _packets(packetize_vp8(unit.data), unit, marker=True)
 
 
 def _packets(payloads: tuple[bytes, ...], unit: Unit, *, marker: bool) -> Packets:

@@ -64,8 +64,22 @@ class Loop:
 class Feed:
     """A feed that the test publishes on; keyframes come with the next picture after a request."""
 
-    def __init__(self, loop: Loop, codec: str = "H264", *, makes_keyframes: bool = True, size: int = 3000) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        codec: str = "H264",
+        *,
+        makes_keyframes: bool = True,
+        size: int = 3000,
+        label: str = "720p",
+        bitrate: int | None = None,
+    ) -> None:
         self.loop = loop
+        self.label = label
+        self.bitrate = bitrate
+        self.limits: list[int | None] = []
+        self.fit = self.limits.append
+        self.profile_level_id = ""
         self.codec = codec
         self.clock_rate = 48_000 if codec == "opus" else 90_000
         self.makes_keyframes = makes_keyframes

@@ -29,7 +29,7 @@ def test_what_our_packetiser_cut_comes_back_to_the_byte(codec: str, keyframe: bo
     reader = depacketizer(codec)
     assert reader is not None
     data = encoded(codec, 7, size, keyframe)
-    payloads = packetize_h264(data) if codec == "H264" else packetize_vp8(data, 99)
+    payloads = packetize_h264(data) if codec == "H264" else packetize_vp8(data)
     assert reader.begins_keyframe(payloads[0]) is keyframe
     assert not any(reader.begins_keyframe(payload) for payload in payloads[2:])
     assert reader.assemble(payloads) == Assembled(data, keyframe)
