@@ -57,6 +57,17 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--max-viewers", type=positive, metavar="N", help="refuse whoever comes while so many watch; default any number"
     )
+    parser.add_argument(
+        "--speaker",
+        metavar="SPEAKER",
+        help="play what viewers say: default (the sound card), a file as voices.wav, or ffmpeg:FORMAT:TARGET; "
+        "without it nobody can talk to this camera",
+    )
+    parser.add_argument(
+        "--talk-roles",
+        metavar="ROLES",
+        help="who may talk: operator, or viewer,operator; default everybody who watches",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="default text")
     parser.add_argument(
@@ -96,6 +107,8 @@ async def _master(args: argparse.Namespace) -> None:
                 session_provider=lambda: control.master_session(args.channel, create=args.create),
                 ice=ice_config_from(args),
                 max_viewers=args.max_viewers,
+                speaker=args.speaker,
+                talk_roles=_roles(args.talk_roles),
             )
             async with master:
                 quiet_collector()
@@ -117,6 +130,18 @@ def _open(args: argparse.Namespace) -> Source:
         transport=args.rtsp_transport,
         encoder=args.encoder,
     )
+
+
+def _roles(text: str | None) -> list[str] | None:
+    from ..wire.extras import ViewerRole
+
+    if text is None:
+        return None
+    roles = [role.strip() for role in text.split(",")]
+    unknown = next((role for role in roles if role not in list(ViewerRole)), None)
+    if unknown is not None:
+        raise ConfigError(f"There is no role {unknown!r}. The roles of viewers are {' and '.join(ViewerRole)}.")
+    return roles
 
 
 def _list_devices(*, as_json: bool) -> int:

@@ -35,6 +35,7 @@ from .presence import PresenceReporter
 from .registry import Registry
 from .source_state import FollowedSource, SourceState
 from .viewer_session import MessageCallback, RequestCallback
+from .voices import Voices, VoiceStream
 
 __all__ = ["Master", "MasterSession", "SessionProvider"]
 
@@ -94,6 +95,8 @@ class Master:
         ice: IceConfig | None = None,
         engine: EngineFactory | None = None,
         max_viewers: int | None = None,
+        speaker: str | None = None,
+        talk_roles: Collection[str] | None = None,
         on_viewer_joined: ViewerCallback | None = None,
         on_viewer_left: ViewerCallback | None = None,
         on_viewer_changed: ViewerCallback | None = None,
@@ -106,7 +109,10 @@ class Master:
         ``endpoint``, ``region`` and ``credentials`` default as ``client.target.find_target`` says; ``create_channel``
         makes the channel when there is none. A ``session_provider`` takes the place of all four. ``ice`` names ports,
         interfaces and addresses to use; an ``engine`` takes its place. ``max_viewers``: sessions at a time, None is
-        any number.
+        any number. ``speaker``: where viewers' voices are played, as ``media.speaker.speaker_named`` takes it;
+        ``talk_roles``: the roles of those who may talk, ``viewer`` or ``operator``, None is everybody.
+
+        Raises ConfigError and MediaError for a speaker that cannot be.
 
         The callbacks run in the event loop: joined when a viewer is ``connected``, changed when its states change,
         left when one that was connected is gone. ``events`` has the same to iterate over. Messages and questions are
@@ -124,6 +130,7 @@ class Master:
         self._on_message = on_message
         self._on_request = on_request
         self._commands = Commands(channel)
+        self._voices = Voices(speaker, roles=talk_roles)
         self._timers = timers
         self._log = bind(log, channel=channel)
         self._events = Events(
@@ -161,6 +168,13 @@ class Master:
     def events(self) -> EventStream:
         """What happens to viewers from now on: ``async for event in master.events()``; ends when the master does."""
         return self._events.stream()
+
+    def voice(self) -> VoiceStream:
+        """What viewers say from now on, mixed and each by itself: ``async for frame in master.voice()``.
+
+        It needs no speaker. Viewers who connected before the first call are not heard: call it before ``run``.
+        """
+        return self._voices.stream()
 
     def peer(self, client_id: str) -> Peer | None:
         """The viewer's connection, for all of its figures; None when it is gone."""
@@ -225,13 +239,18 @@ class Master:
     # -- life
 
     async def __aenter__(self) -> Self:
-        """Opens the source and finds the service; raises MediaError and ConfigError."""
-        if self._source_name is not None:
-            self._source = await asyncio.to_thread(open_source, self._source_name)
-        if self._session_provider is None:
-            endpoint, region, credentials = self._where
-            target = await asyncio.to_thread(find_target, endpoint, region=region, credentials=credentials)
-            self._control = ControlPlane(target=target)
+        """Opens the source and the speaker, and finds the service; raises MediaError and ConfigError."""
+        try:
+            await self._voices.open()
+            if self._source_name is not None:
+                self._source = await asyncio.to_thread(open_source, self._source_name)
+            if self._session_provider is None:
+                endpoint, region, credentials = self._where
+                target = await asyncio.to_thread(find_target, endpoint, region=region, credentials=credentials)
+                self._control = ControlPlane(target=target)
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -245,6 +264,7 @@ class Master:
             await self._control.aclose()
         if self._source_name is not None and self._source is not None:
             await self._source.aclose()
+        await self._voices.aclose()
 
     async def run(self) -> None:
         """Serve viewers until cancelled or closed.
@@ -286,6 +306,7 @@ class Master:
             on_message=self._on_message,
             on_request=self._on_request,
             on_command=carry_out,
+            voices=self._voices,
             max_viewers=self._max_viewers,
             timers=self._timers,
         )

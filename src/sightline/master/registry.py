@@ -6,18 +6,21 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from ..errors import InvalidSdp, NoCommonCodec
 from ..reasons import REASONS
 from ..reasons import Reason as NoticeReason
 from ..rtc.identity import offer_identity
 from ..rtc.peer import ConnectionState, IceConnectionState, IceServer, PeerEngine, Reason
+from ..rtc.rtp.incoming import EncodedFrame
 from ..sessions.early_candidates import EarlyCandidates
 from ..sessions.negotiation import Memory, OfferIdentity, OfferMeaning, meaning_of
 from ..sessions.roster import Roster, Viewer, ViewerEvent
 from ..timers import DEFAULT_TIMERS, Timers
 from ..wire.extras import SocketState
 from .viewer_session import CommandCallback, MessageCallback, RequestCallback, SendToViewer, ViewerSession
+from .voices import Voices
 
 __all__ = ["Registry"]
 
@@ -45,6 +48,7 @@ class Registry:
         on_message: MessageCallback | None = None,
         on_request: RequestCallback | None = None,
         on_command: CommandCallback | None = None,
+        voices: Voices | None = None,
         max_viewers: int | None = None,
         timers: Timers = DEFAULT_TIMERS,
     ) -> None:
@@ -58,6 +62,7 @@ class Registry:
         self._on_message = on_message
         self._on_request = on_request
         self._on_command = on_command
+        self._voices = voices or Voices()
         self._roster = Roster(max_viewers=max_viewers)
         self._memory = Memory(timers=timers)
         self._early = EarlyCandidates()
@@ -183,10 +188,13 @@ class Registry:
             self._tell(client_id, NoticeReason.SESSION_GONE)
             return None
         certificate = self._memory.certificate_for(identity, now=now)
+        role = self._sockets[client_id].role if client_id in self._sockets else None
+        hears = self._voices.may_talk(role)
+        peer = self._engine.new_peer(ice_servers=servers, certificate=certificate, hears=hears)
         session = self._sessions[client_id] = ViewerSession(
             client_id,
             identity,
-            peer=self._engine.new_peer(ice_servers=servers, certificate=certificate),
+            peer=peer,
             certificate=certificate,
             send=self._send,
             log=log,
@@ -196,11 +204,17 @@ class Registry:
             on_message=self._on_message,
             on_request=self._on_request,
             on_command=self._on_command,
-            role=self._sockets[client_id].role if client_id in self._sockets else None,
+            role=role,
         )
+        if hears:
+            peer.on_frame = partial(self._hear, session)
         self._publish(self._roster.update(session.viewer))
         session.start(self._tasks, ended=self._follow)
         return session
+
+    def _hear(self, session: ViewerSession, sound: EncodedFrame) -> None:
+        if self._voices.may_talk(session.role):  # which may have been taken from it
+            self._voices.hear(session.client_id, sound)
 
     def _understands(self, client_id: str) -> bool:
         """Whether the viewer takes notices."""
@@ -231,6 +245,8 @@ class Registry:
         session = self._sessions.pop(client_id, None)
         if session is None:
             return
+        session.peer.on_frame = None
+        self._voices.leave(client_id)
         if session.answered:
             self._memory.forget_session(session.identity, session.certificate, now=time.monotonic())
         session.end(reason)

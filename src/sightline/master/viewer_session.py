@@ -133,9 +133,7 @@ class ViewerSession:
             peer.channels.on_request = partial(on_request, client_id)
         self._role = HeldRole(role)
         if on_command is not None:
-            peer.channels.answer_on(
-                COMMANDS, lambda request: on_command(client_id, self._role.at(time.monotonic()), request)
-            )
+            peer.channels.answer_on(COMMANDS, lambda request: on_command(client_id, self.role, request))
 
     @property
     def connection_state(self) -> ConnectionState:
@@ -158,6 +156,11 @@ class ViewerSession:
             bitrate=figures.bitrate,
             available_bitrate=figures.available_bitrate,
         )
+
+    @property
+    def role(self) -> str | None:
+        """What it may do, by what the service says; None where it says nothing."""
+        return self._role.at(time.monotonic())
 
     @property
     def answered(self) -> bool:

@@ -23,19 +23,9 @@ __all__ = ["Engine"]
 class Engine:
     """Makes the peers of one source. To be made and used in the event loop's thread."""
 
-    def __init__(
-        self,
-        source: OutgoingMedia,
-        *,
-        ice: IceConfig | None = None,
-        timers: Timers = DEFAULT_TIMERS,
-        hears: bool = False,
-    ) -> None:
-        """``ice``: ports, interfaces and addresses to use; its servers are those of each peer. ``hears``: whether
-        viewers' voices are wanted.
-        """
+    def __init__(self, source: OutgoingMedia, *, ice: IceConfig | None = None, timers: Timers = DEFAULT_TIMERS) -> None:
+        """``ice``: ports, interfaces and addresses to use; its servers are those of each peer."""
         self.source = source
-        self.hears = hears
         self.timers = timers
         self.fanout = Fanout(
             clock=time.monotonic,
@@ -51,7 +41,9 @@ class Engine:
         if self._ice.tls is None:
             self._ice = msgspec.structs.replace(self._ice, tls=tls)
 
-    def new_peer(self, *, ice_servers: Sequence[IceServer] = (), certificate: int = 0) -> EnginePeer:
+    def new_peer(
+        self, *, ice_servers: Sequence[IceServer] = (), certificate: int = 0, hears: bool = False
+    ) -> EnginePeer:
         """See ``PeerEngine``."""
         pair = self._certificates
         return EnginePeer(
@@ -60,7 +52,7 @@ class Engine:
             ice=msgspec.structs.replace(self._ice, servers=tuple(ice_servers)),
             certificate=pair.second if certificate else pair.first,
             timers=self.timers,
-            hears=self.hears,
+            hears=hears,
         )
 
     async def aclose(self) -> None:

@@ -74,7 +74,7 @@ class Peer(Protocol):
 
     @property
     def on_frame(self) -> Callable[[EncodedFrame], None] | None:
-        """Called in the event loop with each packet of sound that the viewer says, where the engine hears viewers."""
+        """Called in the event loop with each packet of sound that the viewer says, where it may talk."""
 
     @on_frame.setter
     def on_frame(self, listener: Callable[[EncodedFrame], None] | None) -> None: ...
@@ -115,9 +115,10 @@ class Peer(Protocol):
 class PeerEngine(Protocol):
     """What all connections of one source share."""
 
-    def new_peer(self, *, ice_servers: Sequence[IceServer] = (), certificate: int = 0) -> Peer:
+    def new_peer(self, *, ice_servers: Sequence[IceServer] = (), certificate: int = 0, hears: bool = False) -> Peer:
         """The connection for a new viewer. ``ice_servers`` may be empty: then only the machine's own addresses are
-        used. ``certificate``: which of our two, 0 or 1, see ``sessions.negotiation``."""
+        used. ``certificate``: which of our two, 0 or 1, see ``sessions.negotiation``. ``hears``: whether the viewer may
+        talk."""
 
     async def aclose(self) -> None:
         """End what is shared. The peers are closed before. Idempotent."""

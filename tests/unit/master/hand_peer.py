@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sightline.rtc.datachannel import DataChannels
 from sightline.rtc.peer import CandidateListener, ConnectionState, IceConnectionState, IceServer, Reason
+from sightline.rtc.rtp.incoming import EncodedFrame
 from sightline.rtc.stats import PeerStatistics
 
 
@@ -17,6 +18,8 @@ class HandPeer:
         self.reason: Reason | None = None
         self.on_change: Callable[[], None] | None = None
         self.on_candidate: CandidateListener | None = None
+        self.on_frame: Callable[[EncodedFrame], None] | None = None
+        self.hears = False
         self.channels = DataChannels(lambda packet: None)
         self.certificate = certificate
         self.candidates: list[Mapping[str, object]] = []
@@ -74,9 +77,9 @@ class HandEngine:
         self.made: list[HandPeer] = []
         self.closed = 0
 
-    def new_peer(self, *, ice_servers: Sequence[IceServer] = (), certificate: int = 0) -> HandPeer:
+    def new_peer(self, *, ice_servers: Sequence[IceServer] = (), certificate: int = 0, hears: bool = False) -> HandPeer:
         peer = self.prepared.pop(0) if self.prepared else HandPeer()
-        peer.certificate = certificate
+        peer.certificate, peer.hears = certificate, hears
         self.made.append(peer)
         return peer
 

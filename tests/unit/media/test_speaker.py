@@ -261,7 +261,7 @@ async def test_no_more_threads_than_a_few_hang_and_none_holds_up_the_end() -> No
 
 async def test_voices_are_mixed_in_time_and_the_thread_sleeps_afterwards() -> None:
     frames: list[VoiceFrame] = []
-    thread = VoiceThread(frames.append, mixer=Mixer(forget=0.3))
+    thread = VoiceThread(frames.append, mixer=Mixer(forget=1.0))
     begun = time.monotonic()
     for number, (one, two) in enumerate(zip(opus(tone(500, 1)), opus(tone(1200, 1)), strict=True)):
         await asyncio.sleep(max(0.0, begun + number * 0.02 - time.monotonic()))

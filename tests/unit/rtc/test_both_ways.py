@@ -123,8 +123,8 @@ class Talk:
     """A viewer that may talk, and a master that hears."""
 
     def __init__(self, source: TestPicture, *, hears: bool = True, audio: str = "sendrecv") -> None:
-        self.engine = Engine(source, hears=hears)
-        self.peer = self.engine.new_peer()
+        self.engine = Engine(source)
+        self.peer = self.engine.new_peer(hears=hears)
         self.viewer = ViewerPeer(ice=IceConfig(), certificate=Certificate.make(), audio=audio)  # type: ignore[arg-type]
         self.seen: list[EncodedFrame] = []
         self.heard: list[EncodedFrame] = []
