@@ -29,6 +29,7 @@ def register(commands: Commands) -> None:
         help="be the camera of a channel",
         examples="  sightline master porch --source holiday.mp4\n"
         "  sightline master porch --source test:1280x720@30 --create\n"
+        "  sightline master porch --source test:1920x1080@30 --renditions 720p@2500,360p@300\n"
         "  sightline master porch --source rtsp://admin:secret@192.168.1.20/stream1\n"
         "  sightline master porch --source /dev/video0\n"
         "  sightline master --list-devices\n"
@@ -48,6 +49,18 @@ def register(commands: Commands) -> None:
     parser.add_argument("--no-loop", action="store_true", help="play a video file once")
     parser.add_argument("--encoder", metavar="NAME", help="FFmpeg's H.264 encoder, for instance h264_nvenc")
     parser.add_argument("--bitrate", type=positive, metavar="KBIT", help="encode the picture anew, in kbit/s")
+    parser.add_argument(
+        "--renditions",
+        default="auto",
+        metavar="LIST",
+        help="smaller pictures for viewers on narrow paths, encoded only while somebody needs them: heights with or "
+        "without kbit/s, as 720p,360p@300, off, or auto (default): 720p and 360p below 1080p, 360p below 720p",
+    )
+    parser.add_argument(
+        "--no-transcode",
+        action="store_true",
+        help="send only what the source has: no smaller pictures, and nothing to viewers without its codec",
+    )
     parser.add_argument(
         "--list-devices", action="store_true", help="print cameras and screens of this machine, and end"
     )
@@ -129,6 +142,8 @@ def _open(args: argparse.Namespace) -> Source:
         loop=not args.no_loop,
         transport=args.rtsp_transport,
         encoder=args.encoder,
+        renditions=args.renditions,
+        transcode=not args.no_transcode,
     )
 
 

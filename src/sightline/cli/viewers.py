@@ -71,7 +71,7 @@ def _print(args: argparse.Namespace, found: ChannelViewers) -> None:
     if args.watch:
         print(f"\n{datetime.now().strftime('%H:%M:%S')} {found.channel}")
     print_table(
-        ["VIEWER", "STATE", "SINCE", "ICE", "RTT", "LOSS", "BITRATE", "PATH"],
+        ["VIEWER", "STATE", "SINCE", "ICE", "RTT", "LOSS", "BITRATE", "SIZE", "PATH"],
         [_row(viewer) for viewer in found.viewers],
         empty=_nobody(found),
     )
@@ -97,6 +97,7 @@ def _row(viewer: ViewerPresence) -> list[str]:
         "" if viewer.round_trip_time is None else f"{viewer.round_trip_time * 1000:.0f} ms",
         "" if viewer.loss is None else f"{viewer.loss:.1%}",
         "" if viewer.bitrate is None else f"{viewer.bitrate / 1e6:.2f} Mbit/s",
+        viewer.rendition or "",
         viewer.candidate_pair or "",
     ]
 

@@ -87,6 +87,8 @@ class Master:
         channel: str,
         *,
         source: Source | str,
+        renditions: str = "auto",
+        transcode: bool = True,
         endpoint: str | None = None,
         region: str | None = None,
         credentials: Credentials | None = None,
@@ -104,7 +106,8 @@ class Master:
         on_request: RequestCallback | None = None,
         timers: Timers = DEFAULT_TIMERS,
     ) -> None:
-        """``channel``: name or ARN. ``source``: a source, which stays the caller's, or text for ``open_source``.
+        """``channel``: name or ARN. ``source``: a source, which stays the caller's, or text for ``open_source``, as
+        are ``renditions`` and ``transcode``: smaller pictures for viewers on narrow paths, and VP8 beside H.264.
 
         ``endpoint``, ``region`` and ``credentials`` default as ``client.target.find_target`` says; ``create_channel``
         makes the channel when there is none. A ``session_provider`` takes the place of all four. ``ice`` names ports,
@@ -121,6 +124,7 @@ class Master:
         self.channel = channel
         self._source = source if not isinstance(source, str) else None
         self._source_name = source if isinstance(source, str) else None
+        self._renditions, self._transcode = renditions, transcode
         self._where = (endpoint, region, credentials)
         self._create_channel = create_channel
         self._session_provider = session_provider
@@ -243,7 +247,9 @@ class Master:
         try:
             await self._voices.open()
             if self._source_name is not None:
-                self._source = await asyncio.to_thread(open_source, self._source_name)
+                self._source = await asyncio.to_thread(
+                    open_source, self._source_name, renditions=self._renditions, transcode=self._transcode
+                )
             if self._session_provider is None:
                 endpoint, region, credentials = self._where
                 target = await asyncio.to_thread(find_target, endpoint, region=region, credentials=credentials)

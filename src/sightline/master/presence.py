@@ -77,6 +77,7 @@ def presence_of(viewer: Viewer) -> ViewerPresence:
         loss=_within(viewer.loss, 1, 4),
         bitrate=_within(viewer.bitrate, 1e12, 0),
         available_bitrate=_within(viewer.available_bitrate, 1e12, 0),
+        rendition=viewer.rendition or None,
     )
 
 

@@ -155,6 +155,7 @@ class ViewerSession:
             loss=figures.loss,
             bitrate=figures.bitrate,
             available_bitrate=figures.available_bitrate,
+            rendition=figures.rendition,
         )
 
     @property

@@ -69,6 +69,7 @@ class EnginePeer(PeerLink):
             self._sending.statistics(),
             srtp_profile=srtp.profile.name if srtp is not None else None,
             malformed=self._malformed + (sum(srtp.refused.values()) if srtp is not None else 0),
+            rendition=self._sending.rendition,
             received=self._both.receiving.statistics(time.monotonic()) if self._both is not None else None,
         )
 

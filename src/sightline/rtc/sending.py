@@ -112,6 +112,11 @@ class Sending:
         """Figures, once there are streams."""
         return self._outlet.stats(time.monotonic()) if self._outlet is not None else None
 
+    @property
+    def rendition(self) -> str | None:
+        """The size in which the viewer gets the pictures, for instance ``720p``."""
+        return self._fanout.rendition(self._outlet) if self._outlet is not None else None
+
     def close(self) -> None:
         """Leave the fan-out. Idempotent."""
         self._cool()

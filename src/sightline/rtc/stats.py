@@ -22,7 +22,9 @@ class PeerStatistics(msgspec.Struct, frozen=True, kw_only=True):
     bitrate: float | None = None
     """What is sent; of a viewer, what is received."""
     available_bitrate: float | None = None
-    """What the receiver says that it can receive (REMB)."""
+    """What the path is known to carry (docs/topics/bandwidth.md); of a viewer, what it says that it can receive."""
+    rendition: str | None = None
+    """The size in which the pictures are sent, for instance ``720p``."""
     srtp_profile: str | None = None
     malformed: int = 0
     """Packets of the peer that could not be read or were not its own."""
@@ -38,6 +40,7 @@ class PeerStatistics(msgspec.Struct, frozen=True, kw_only=True):
         *,
         srtp_profile: str | None,
         malformed: int,
+        rendition: str | None = None,
         received: InletStats | None = None,
     ) -> PeerStatistics:
         """From what the parts of a connection say."""
@@ -55,6 +58,7 @@ class PeerStatistics(msgspec.Struct, frozen=True, kw_only=True):
             else received.estimate
             if received is not None
             else None,
+            rendition=rendition,
             srtp_profile=srtp_profile,
             malformed=malformed,
             ice=ice,

@@ -32,6 +32,8 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     """What is sent to it, in bits per second, over the last seconds."""
     available_bitrate: float | None = None
     """What it says that its path carries, in bits per second (REMB)."""
+    rendition: str | None = None
+    """The size in which it gets the pictures, for instance ``720p``."""
 
 
 class Happening(StrEnum):

@@ -120,6 +120,8 @@ class ViewerPresence(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
     loss: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     bitrate: _Rate | None = None
     available_bitrate: _Rate | None = None
+    rendition: _Word | None = None
+    """The size in which it gets the pictures, for instance ``720p``."""
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

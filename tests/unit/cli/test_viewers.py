@@ -20,7 +20,7 @@ def test_viewers_for_people(run: Run, kvs: FakeKvs) -> None:
     code, out, _ = run("viewers", "porch")
     header, first, second, more = out.splitlines()
     assert code == 0
-    assert header.split() == ["VIEWER", "STATE", "SINCE", "ICE", "RTT", "LOSS", "BITRATE", "PATH"]
+    assert header.split() == ["VIEWER", "STATE", "SINCE", "ICE", "RTT", "LOSS", "BITRATE", "SIZE", "PATH"]
     assert first.startswith("viewer-1  connected")
     assert "20 ms" in first
     assert "1.5%" in first
