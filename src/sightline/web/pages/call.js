@@ -18,6 +18,8 @@ const token = location.hash.slice(1);
 const call = new Call({ session: lobbyFromService({ room, token }) });
 const ring = new Ring();
 let joined = false;
+/** The lobby is lost for good, and there is still a call. */
+let closing = false;
 let isFirst = true;
 let bannerTimer = 0;
 
@@ -35,17 +37,22 @@ call.on('localstream', showLocal);
 call.on('stream', (stream) => {
   if (elements.remote.srcObject !== stream) elements.remote.srcObject = stream;
   if (stream) void elements.remote.play().catch(() => {});
+  showRemote();
 });
 call.on('media', showControls);
+call.on('sending', showRemote);
 call.on('chat', ({ text: words, own }) => addLine(words, own));
 call.on('failed', ({ id, message }) => {
-  leave();
   showError(id, message);
+  // A link that has run out lets nobody in any more, but whoever talks may finish. One that was revoked may not.
+  if (isUp() && id !== 'link-revoked') closing = true;
+  else leave();
 });
 
 applyLanguage();
 document.title = text('call.title');
 elements.room.textContent = room;
+elements.line.placeholder = text('call.line');
 elements.name.value = remembered();
 elements.name.focus();
 showState();
@@ -58,6 +65,7 @@ elements.join.addEventListener('submit', (event) => {
   elements.name.setCustomValidity(NAME.test(name) ? '' : text('call.name-bad'));
   if (elements.name.reportValidity()) join(name);
 });
+elements.copy.addEventListener('click', () => void copyAddress());
 elements.cancel.addEventListener('click', () => call.hangUp());
 elements.hangUp.addEventListener('click', () => call.hangUp());
 elements.accept.addEventListener('click', () => call.accept());
@@ -103,7 +111,7 @@ function join(name) {
 }
 
 function leave() {
-  joined = false;
+  joined = closing = false;
   call.leave();
   showJoined();
 }
@@ -134,6 +142,15 @@ async function change(done) {
     remark(text('call.switch-failed', { reason: text(`call.reason-${reason}`) }));
   } finally {
     void showDevices();
+  }
+}
+
+async function copyAddress() {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    remark(text('call.copied'));
+  } catch {
+    remark(text('call.copy-failed'));
   }
 }
 
@@ -173,9 +190,11 @@ function showCall({ from, state, reason }) {
   }
   if (state === 'reconnecting') showBanner(text('call.reconnecting', { name }));
   else if (from === 'reconnecting') hideBanner();
+  if (state === 'ended' && closing) leave();
   if (state === 'ended' && reason && hasText(`call.error.${reason}.what`)) showError(reason, '');
   showState();
   showControls();
+  showRemote();
   showPeople();
   // The button that was used is gone; whoever is at the keyboard goes on from here.
   if (document.activeElement === document.body) {
@@ -204,7 +223,7 @@ function showState() {
 /** @param {string} name */
 function cover(name) {
   switch (call.state) {
-    case 'idle': return [text('call.cover-idle'), ''];
+    case 'idle': return [text(call.users.length ? 'call.cover-idle' : 'call.cover-alone'), ''];
     case 'calling': return [text('call.state-calling', { name }), text(call.media.stream ? 'call.cover-rings' : 'call.cover-media')];
     case 'connecting': return [text('call.state-connecting', { name }), call.media.stream ? '' : text('call.cover-media')];
     case 'ended': {
@@ -220,23 +239,23 @@ function endReason() {
 }
 
 function showControls() {
-  const { media, state } = call;
-  const isOn = media.stream !== null;
-  const isUp = state === 'in-call' || state === 'reconnecting';
-  elements.hangUp.disabled = !isUp;
-  elements.mute.hidden = !isOn;
-  elements.cameraOff.hidden = !isOn || !media.hasCamera;
-  elements.share.hidden = !isUp || !media.canShare;
-  elements.fullScreen.hidden = !isUp;
-  elements.chat.hidden = !isUp && elements.lines.childElementCount === 0;
-  elements.line.disabled = !isUp;
+  const { media } = call;
+  const isTalking = isUp();
+  elements.hangUp.disabled = !isTalking;
+  elements.mute.hidden = !media.hasSound;
+  elements.cameraOff.hidden = !media.hasPicture || media.isSharing;
+  elements.share.hidden = !isTalking || !media.canShare;
+  elements.fullScreen.hidden = !isTalking;
+  elements.chat.hidden = !isTalking && elements.lines.childElementCount === 0;
+  elements.write.hidden = !isTalking;
   press(elements.mute, media.muted, elements.muteText, media.muted ? 'call.unmute' : 'call.mute');
   press(elements.cameraOff, media.cameraOff, elements.cameraOffText, media.cameraOff ? 'call.camera-on' : 'call.camera-off');
   press(elements.share, media.isSharing, elements.shareText, media.isSharing ? 'call.share-stop' : 'call.share');
   const isFull = document.fullscreenElement !== null;
   press(elements.fullScreen, isFull, elements.fullScreenText, isFull ? 'view.full-screen-leave' : 'view.full-screen');
   elements.local.dataset.mirrored = String(!media.isSharing);
-  if (!isUp && isFull) void document.exitFullscreen().catch(() => {});
+  elements.self.dataset.off = String(media.cameraOff && !media.isSharing);
+  if (!isTalking && isFull) void document.exitFullscreen().catch(() => {});
 }
 
 /** The words say what a click does, the look says how it is. @param {HTMLElement} button  @param {boolean} isOn  @param {HTMLElement} label  @param {string} id */
@@ -245,9 +264,23 @@ function press(button, isOn, label, id) {
   label.textContent = text(id);
 }
 
+/** What a black rectangle does not say. */
+function showRemote() {
+  const name = call.peer ?? '';
+  const { stream, sending } = call;
+  elements.noPicture.hidden = !isUp() || (sending.picture !== null && (stream?.getVideoTracks().length ?? 0) > 0);
+  elements.noPicture.textContent = text('call.no-picture', { name });
+  elements.noSound.hidden = !isUp() || (sending.sound && (stream?.getAudioTracks().length ?? 0) > 0);
+  elements.noSound.textContent = text('call.no-sound', { name });
+}
+
+function isUp() {
+  return call.state === 'in-call' || call.state === 'reconnecting';
+}
+
 /** @param {MediaStream | null} stream */
 function showLocal(stream) {
-  elements.local.hidden = stream === null || stream.getVideoTracks().length === 0;
+  elements.self.hidden = stream === null || stream.getVideoTracks().length === 0;
   if (elements.local.srcObject !== stream) elements.local.srcObject = stream;
   if (stream) {
     void elements.local.play().catch(() => {});
@@ -260,8 +293,8 @@ function showLocal(stream) {
 function showPeople() {
   const { users, peer, state } = call;
   const isFree = state === 'idle' || state === 'ended';
-  elements.nobody.textContent = users.length ? '' : text('call.nobody');
   elements.nobody.hidden = users.length > 0;
+  if (state === 'idle') showState();
   const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.user;
   elements.people.replaceChildren(...users.map((user) => person(user, isFree, !isFree && user === peer)));
   if (focused !== undefined) {

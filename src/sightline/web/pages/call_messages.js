@@ -38,6 +38,9 @@ export const CALL_MESSAGES = Object.freeze({
 
   'call.people': { en: 'Who is there', ko: '접속한 사람' },
   'call.nobody': { en: 'Nobody else is here yet. Send others the address of this page.', ko: '아직 다른 사람이 없습니다. 이 페이지의 주소를 알려 주십시오.' },
+  'call.copy': { en: 'Copy the address', ko: '주소 복사' },
+  'call.copied': { en: 'The address is copied. Send it to whoever you want to talk to.', ko: '주소를 복사했습니다. 통화할 사람에게 보내십시오.' },
+  'call.copy-failed': { en: 'The browser did not let the page copy. Copy the address from the browser’s address bar.', ko: '브라우저가 복사를 허용하지 않았습니다. 주소창의 주소를 복사하십시오.' },
   'call.place': { en: 'Call', ko: '전화 걸기' },
   'call.talking-to': { en: 'In this call', ko: '통화 상대' },
   'call.one-at-a-time': { en: 'After this call', ko: '통화가 끝난 뒤' },
@@ -70,6 +73,9 @@ export const CALL_MESSAGES = Object.freeze({
   'call.state-ended': { en: 'Call ended', ko: '통화 종료됨' },
 
   'call.cover-idle': { en: 'Choose somebody to call.', ko: '전화할 사람을 고르십시오.' },
+  'call.cover-alone': { en: 'Waiting for somebody to come', ko: '다른 사람을 기다리는 중' },
+  'call.no-picture': { en: '{name} sends no picture', ko: '{name} 님의 카메라가 꺼져 있습니다' },
+  'call.no-sound': { en: '{name} is muted', ko: '{name} 님이 음소거 중입니다' },
   'call.cover-media': { en: 'If the browser asks, allow it to use camera and microphone.', ko: '브라우저가 물으면 카메라와 마이크 사용을 허용하십시오.' },
   'call.cover-rings': { en: 'It rings there.', ko: '상대방에게 전화가 울리고 있습니다.' },
   'call.reconnecting': {

@@ -9,6 +9,8 @@ const isLoopback = ['localhost', '127.0.0.1', '[::1]'].includes(location.hostnam
 const form = document.getElementById('watch');
 const input = document.getElementById('channel-name');
 show('watch', isLoopback);
+show('call', isLoopback);
+show('call-link-needed', !isLoopback);
 show('operator', isLoopback);
 show('link-needed', !isLoopback);
 
@@ -20,6 +22,12 @@ form?.addEventListener('submit', (event) => {
 document.getElementById('broadcast')?.addEventListener('click', () => {
   if (!(form instanceof HTMLFormElement) || !(input instanceof HTMLInputElement) || !form.reportValidity()) return;
   location.assign(`/broadcast/${encodeURIComponent(input.value)}`);
+});
+
+document.getElementById('call')?.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const room = document.getElementById('room-name');
+  if (room instanceof HTMLInputElement) location.assign(`/call?room=${encodeURIComponent(room.value)}`);
 });
 
 /** @param {string} id  @param {boolean} visible */

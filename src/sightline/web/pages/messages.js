@@ -251,6 +251,18 @@ export const MESSAGES = Object.freeze({
     en: 'To watch a camera from here you need a link. Ask the person who runs this service for one and open it as it is.',
     ko: '여기에서 카메라를 보려면 링크가 필요합니다. 서비스 운영자에게 링크를 받아 그대로 여십시오.',
   },
+  'index.call': { en: 'Call somebody', ko: '영상 통화하기' },
+  'index.room': { en: 'Room', ko: '방 이름' },
+  'index.enter': { en: 'Enter', ko: '들어가기' },
+  'index.room-rule': {
+    en: 'All who enter the same room see each other’s names; for instance “family”. Without a link, rooms are open when the service was started with --open-lobby.',
+    ko: '같은 방에 들어온 사람끼리 이름을 보고 전화할 수 있습니다. 예: “family”. 링크 없이 들어가려면 서비스를 --open-lobby로 시작해야 합니다.',
+  },
+  'index.call-link-needed': {
+    en: 'To call from here you need a link to a room. Ask the person who runs this service for one and open it as it is.',
+    ko: '여기에서 통화하려면 방 링크가 필요합니다. 서비스 운영자에게 링크를 받아 그대로 여십시오.',
+  },
+  'index.share-room': { en: 'The same for a room in which people call each other:', ko: '사람들이 서로 통화하는 방의 링크도 같은 방법으로 출력합니다.' },
   'index.share': { en: 'Let others watch', ko: '다른 사람과 공유하기' },
   'index.share-how': {
     en: 'On the computer that runs Sightline, print a link with a QR code for a phone. It permits watching one channel, for at most 24 hours, and can be withdrawn.',

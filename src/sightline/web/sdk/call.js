@@ -25,10 +25,14 @@ import { platform as browser } from './timers.js';
  * @property {MediaStream | null} localstream               what is sent
  * @property {MediaStream | null} stream                    what comes
  * @property {null} media                                   muted, camera or screen changed
+ * @property {import('./call_peer.js').Sending} sending     what the other side sends
  * @property {{text: string, own: boolean}} chat
  * @property {{id: string, message: string, target: string | null}} refused
  * @property {import('./errors.js').Failure} failed         the lobby cannot be entered
  */
+
+/** @type {import('./call_peer.js').Sending} */
+const ALL = Object.freeze({ sound: true, picture: 'camera' });
 
 /**
  * 1:1 calls with the people in a room: `new Call({ session }).join('Ann')`, then `call('Bob')`, or `accept()` when the
@@ -43,6 +47,8 @@ export class Call extends Emitter {
   media;
   /** @type {MediaStream | null} */
   stream = null;
+  /** What the other side says that it sends; a page says so, others are believed to send all they can. */
+  sending = ALL;
   #session;
   #options;
   #platform;
@@ -147,13 +153,13 @@ export class Call extends Emitter {
   /** @param {boolean} muted */
   setMuted(muted) {
     this.media.setMuted(muted);
-    this.emit('media', null);
+    this.#mediaChanged();
   }
 
   /** @param {boolean} off */
   setCameraOff(off) {
     this.media.setCameraOff(off);
-    this.emit('media', null);
+    this.#mediaChanged();
   }
 
   /** @param {'audio' | 'video'} kind  @param {string} deviceId */
@@ -256,6 +262,12 @@ export class Call extends Emitter {
     });
     peer.on('negotiationneeded', () => this.#take({ type: 'negotiation-needed' }));
     peer.on('broken', () => this.#take({ type: 'broken' }));
+    peer.on('sending', (sending) => {
+      this.sending = sending;
+      this.emit('sending', sending);
+    });
+    this.sending = ALL;
+    peer.tell(this.media.sending);
     peer.on('text', (text) => this.emit('chat', { text, own: false }));
     peer.on('track', (track) => {
       // The newest of each kind counts: an MDN client first answers with lines that stay empty.
@@ -279,17 +291,23 @@ export class Call extends Emitter {
     this.emit('localstream', null);
   }
 
-  /** @param {'audio' | 'video'} kind  @param {() => Promise<MediaStreamTrack | null>} change */
+  /** @param {'audio' | 'video'} kind  @param {() => Promise<unknown>} change */
   async #replace(kind, change) {
     const peer = this.#peer;
     try {
-      const track = await change();
-      const { stream } = this.media;
-      if (track && stream && peer && peer === this.#peer) await peer.replaceTrack(kind, track, stream);
+      await change();
     } finally {
-      this.emit('media', null);
-      this.emit('localstream', this.media.stream);
+      const { stream } = this.media;
+      const track = stream?.getTracks().find((one) => one.kind === kind) ?? null;
+      if (stream && peer && peer === this.#peer) await peer.replaceTrack(kind, track, stream);
+      this.#mediaChanged();
+      this.emit('localstream', stream);
     }
+  }
+
+  #mediaChanged() {
+    this.#peer?.tell(this.media.sending);
+    this.emit('media', null);
   }
 
   /** @param {boolean} online */

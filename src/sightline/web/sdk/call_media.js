@@ -47,6 +47,8 @@ export class CallMedia {
   microphone = '';
   /** @type {MediaStreamTrack | null} */
   #screen = null;
+  /** Whether the camera is to come back after the screen. */
+  #hadCamera = false;
   #platform;
   #changed;
   /** Counts opening and closing: what was asked for before the last of them is let go of when it comes. */
@@ -70,8 +72,18 @@ export class CallMedia {
     return typeof this.#devices?.getDisplayMedia === 'function';
   }
 
-  get hasCamera() {
+  get hasPicture() {
     return (this.stream?.getVideoTracks().length ?? 0) > 0;
+  }
+
+  get hasSound() {
+    return (this.stream?.getAudioTracks().length ?? 0) > 0;
+  }
+
+  /** @returns {import('./call_peer.js').Sending} */
+  get sending() {
+    const picture = this.isSharing ? 'screen' : this.hasPicture && !this.cameraOff ? 'camera' : null;
+    return { sound: this.hasSound && !this.muted, picture };
   }
 
   /**
@@ -115,7 +127,7 @@ export class CallMedia {
    * Another camera or microphone, now or for the next call.
    *
    * @param {'audio' | 'video'} kind  @param {string} deviceId
-   * @returns {Promise<MediaStreamTrack | null>} to be sent in place of the one before; null: none is sent now
+   * @returns {Promise<MediaStreamTrack | null>} the one that took the place of the one before; null: none did
    */
   async choose(kind, deviceId) {
     const before = kind === 'audio' ? this.microphone : this.camera;
@@ -131,12 +143,16 @@ export class CallMedia {
     }
   }
 
-  /** @returns {Promise<MediaStreamTrack | null>} the screen, or what is to be sent after it */
+  /** @returns {Promise<MediaStreamTrack | null>} the screen, or what took its place */
   async share(on = true) {
     if (!this.stream || on === this.isSharing) return null;
     if (!on) {
       const screen = this.#screen;
       this.#screen = null;
+      if (!this.#hadCamera) {
+        if (screen) this.#remove(screen);
+        return null;
+      }
       try {
         return await this.#swap('video', () => this.#open(false, true));
       } catch (error) {
@@ -144,6 +160,7 @@ export class CallMedia {
         throw error;
       }
     }
+    const hadCamera = this.hasPicture;
     const track = await this.#swap('video', async () => {
       if (!this.#devices?.getDisplayMedia) throw new CallMediaError('media-insecure', 'no screen');
       try {
@@ -156,6 +173,7 @@ export class CallMedia {
     track.contentHint = 'detail'; // text must stay readable, at fewer frames if need be
     track.enabled = true;
     this.#screen = track;
+    this.#hadCamera = hadCamera;
     track.addEventListener('ended', () => {
       if (this.#screen === track) this.#changed();
     });

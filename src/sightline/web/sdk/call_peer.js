@@ -1,7 +1,17 @@
 import { Emitter } from './events.js';
 
-/** Whoever calls makes it; it lasts as long as the call does. */
-const CHANNEL = 'chat';
+/** Whoever calls makes it; it lasts as long as the call does. What people write goes over it. */
+const CHAT = 'chat';
+/** Pages tell each other over it what is sent: a picture that is off is black like one of a dark room. */
+const STATUS = 'status';
+
+/**
+ * What one side sends.
+ *
+ * @typedef {object} Sending
+ * @property {boolean} sound                        false: muted, or there is no microphone
+ * @property {'camera' | 'screen' | null} picture   null: off, or there is no camera
+ */
 
 /**
  * @typedef {object} CallPeerEvents
@@ -12,6 +22,7 @@ const CHANNEL = 'chat';
  * @property {MediaStreamTrack} track
  * @property {MediaStreamTrack} trackgone
  * @property {string} text
+ * @property {Sending} sending                                      what the other side says that it sends
  * @property {null} path                                            another pair of candidates is in use
  * @property {null} ended                                           the other side closed its end
  * @property {null} broken                                          a description could not be used
@@ -32,6 +43,10 @@ export class CallPeer extends Emitter {
   /** @type {RTCDataChannel[]} */
   #channels = [];
   #closed = false;
+  /** @type {Sending | null} */
+  #sending = null;
+  /** @type {Set<MediaStreamTrack>} */
+  #received = new Set();
 
   /**
    * @param {object} options
@@ -52,11 +67,9 @@ export class CallPeer extends Emitter {
       this.#watchPath(connection);
     };
     connection.onnegotiationneeded = () => this.emit('negotiationneeded', null);
-    connection.ontrack = ({ track, streams }) => {
-      track.addEventListener('ended', () => this.emit('trackgone', track));
-      for (const one of streams) {
-        one.addEventListener('removetrack', (event) => this.emit('trackgone', event.track));
-      }
+    connection.ontrack = ({ track }) => {
+      this.#received.add(track);
+      track.addEventListener('ended', () => this.#gone(track));
       this.emit('track', track);
     };
     connection.ondatachannel = ({ channel }) => this.#take(channel);
@@ -69,7 +82,9 @@ export class CallPeer extends Emitter {
       for (const kind of ['audio', 'video']) {
         if (!connection.getTransceivers().some(({ receiver }) => receiver.track.kind === kind)) connection.addTransceiver(kind);
       }
-      if (!this.#channels.length && !connection.remoteDescription) this.#take(connection.createDataChannel(CHANNEL));
+      if (!this.#channels.length && !connection.remoteDescription) {
+        for (const label of [CHAT, STATUS]) this.#take(connection.createDataChannel(label));
+      }
       await connection.setLocalDescription(await connection.createOffer({ iceRestart: restart }));
       this.#say(connection);
     });
@@ -83,6 +98,7 @@ export class CallPeer extends Emitter {
       await connection.setRemoteDescription(description); // takes back an offer of ours that is out
       await this.#addEarly(connection);
       await connection.setLocalDescription();
+      this.#lookForGone(connection);
       this.#say(connection);
     });
   }
@@ -92,6 +108,7 @@ export class CallPeer extends Emitter {
     this.#next(async (connection) => {
       if (connection.signalingState !== 'have-local-offer') return; // of an offer that was taken back
       await connection.setRemoteDescription(description);
+      this.#lookForGone(connection);
       await this.#addEarly(connection);
     });
   }
@@ -118,7 +135,8 @@ export class CallPeer extends Emitter {
   }
 
   /**
-   * Another track of the same kind, without the other side's doing anything, where there is one; else a new one.
+   * Another track of the same kind, without the other side's doing anything, where there is one; else a new one. Null:
+   * none of that kind is sent any more, and the other side is told.
    *
    * @param {'audio' | 'video'} kind  @param {MediaStreamTrack | null} track  @param {MediaStream} stream
    */
@@ -132,12 +150,24 @@ export class CallPeer extends Emitter {
       return;
     }
     await transceiver.sender.replaceTrack(track);
-    if (track && !transceiver.direction.startsWith('send')) transceiver.direction = 'sendrecv';
+    const sends = transceiver.direction.startsWith('send');
+    if (track && !sends) {
+      transceiver.sender.setStreams?.(stream);
+      transceiver.direction = 'sendrecv';
+    } else if (!track && sends) transceiver.direction = transceiver.direction === 'sendrecv' ? 'recvonly' : 'inactive';
+  }
+
+  /** Tells a page at the other side what is sent; others do not ask. @param {Sending} sending */
+  tell(sending) {
+    this.#sending = sending;
+    for (const channel of this.#channels) {
+      if (channel.label === STATUS && channel.readyState === 'open') channel.send(JSON.stringify(sending));
+    }
   }
 
   /** @param {string} text  @returns {boolean} false: there is no channel to the other side */
   sendText(text) {
-    const channel = this.#channels.find(({ readyState }) => readyState === 'open');
+    const channel = this.#channels.find(({ label, readyState }) => label !== STATUS && readyState === 'open');
     channel?.send(text);
     return channel !== undefined;
   }
@@ -157,7 +187,7 @@ export class CallPeer extends Emitter {
     const connection = this.#connection;
     connection.onicecandidate = connection.onconnectionstatechange = connection.onnegotiationneeded = null;
     connection.ontrack = connection.ondatachannel = null;
-    for (const channel of this.#channels) channel.onmessage = channel.onclose = null;
+    for (const channel of this.#channels) channel.onmessage = channel.onopen = channel.onclose = null;
     for (const transceiver of connection.getTransceivers()) {
       try { transceiver.stop(); } catch { /* it is closed already */ }
     }
@@ -176,12 +206,30 @@ export class CallPeer extends Emitter {
   #take(channel) {
     this.#channels.push(channel);
     channel.onmessage = ({ data }) => {
-      if (typeof data === 'string') this.emit('text', data);
+      if (typeof data !== 'string') return;
+      if (channel.label !== STATUS) return this.emit('text', data);
+      const sending = readSending(data);
+      if (sending) this.emit('sending', sending);
+    };
+    channel.onopen = () => {
+      if (this.#sending) this.tell(this.#sending);
     };
     // Its last word comes by the path of the pictures, also when signaling is on another that is dead.
     channel.onclose = () => {
-      if (channel.label === CHANNEL) this.emit('ended', null);
+      if (channel.label === CHAT) this.emit('ended', null);
     };
+  }
+
+  /** Those that the last description no longer has. @param {RTCPeerConnection} connection */
+  #lookForGone(connection) {
+    for (const { receiver, currentDirection } of connection.getTransceivers()) {
+      if (currentDirection && !currentDirection.endsWith('recv') && currentDirection !== 'recvonly') this.#gone(receiver.track);
+    }
+  }
+
+  /** @param {MediaStreamTrack} track */
+  #gone(track) {
+    if (this.#received.delete(track)) this.emit('trackgone', track);
   }
 
   /** @param {RTCPeerConnection} connection */
@@ -202,5 +250,15 @@ export class CallPeer extends Emitter {
       console.warn(`call: ${error instanceof Error ? error.message : error}`);
       this.emit('broken', null);
     });
+  }
+}
+
+/** @param {string} data  @returns {Sending | null} */
+function readSending(data) {
+  try {
+    const { sound, picture } = JSON.parse(data);
+    return { sound: sound !== false, picture: picture === 'camera' || picture === 'screen' ? picture : null };
+  } catch {
+    return null;
   }
 }
