@@ -220,7 +220,11 @@ class LobbyClient:
                     tasks.create_task(self._write(socket, outbox)),
                 ]
                 while (frame := await socket.read_frame()) is not None and not self._over:
-                    self._read(frame, outbox)
+                    try:
+                        self._read(frame, outbox)
+                    except Exception:
+                        # Somebody's message reached a spot that did not expect it: the room goes on.
+                        self._log.exception("a frame of the lobby was not taken")
                 for task in beside:
                     task.cancel()
         finally:
