@@ -1,6 +1,11 @@
-"""How fast may a viewer be sent to: what it estimates itself (REMB), what it loses, what the stream needs."""
+"""How fast may a viewer be sent to: what is estimated of its path, what it loses, what the stream needs.
+
+See docs/topics/bandwidth.md for who gives which feedback.
+"""
 
 from __future__ import annotations
+
+from .transport_wide import SentPackets
 
 __all__ = ["Bandwidth", "RateMeter"]
 
@@ -40,6 +45,9 @@ _QUEUED = 0.15
 
 _BACK_OFF = 0.85
 """Of what is sent, when it queues."""
+
+_SATURATED = 0.85
+"""Part of a probe that must be carried, or the path is full."""
 
 _LASTS = 20.0
 """Seconds for which what was carried once counts as known."""
@@ -94,8 +102,10 @@ class Bandwidth:
     So ``available`` also counts what has been carried lately without loss or delay, and what a probe has shown.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wide: SentPackets | None = None) -> None:
+        """``wide``: what estimates from transport-wide feedback, where that was negotiated; it knows best."""
         self.congested = False
+        self._wide = wide
         self._estimate: int | None = None
         self._estimated_at = 0.0
         self._lossy_seconds = 0
@@ -140,10 +150,19 @@ class Bandwidth:
         if self._queued >= 2:
             self._trouble(now, limit=sent * _BACK_OFF)
 
+    def receive_probe(self, rate: float, carried: float, *, now: float) -> None:
+        """A probe at ``rate`` took so long to come that the path carries ``carried``, both in bits per second."""
+        if carried < _SATURATED * rate:
+            self._trouble(now, limit=carried)
+        self._probed.add(min(rate, carried), now)
+
     # -- what follows --------------------------------------------------------------------------------------------------
 
     def estimate(self, now: float) -> int | None:
-        """The viewer's own estimate in bits per second, None when it has not made any lately."""
+        """From transport-wide feedback, else the viewer's own, in bits per second; None when there was none lately."""
+        wide = None if self._wide is None else self._wide.estimate(now)
+        if wide is not None:
+            return wide
         return None if now - self._estimated_at > _ESTIMATE_LASTS else self._estimate
 
     def available(self, now: float) -> int | None:
@@ -151,6 +170,8 @@ class Bandwidth:
 
         Unless ``limited``, it is what is known to go through, and there may be more.
         """
+        if self._wide is not None and (estimate := self._wide.estimate(now)) is not None:
+            return estimate
         estimate, probed, limit = self.estimate(now), self._probed.get(now), self._limit_at(now)
         if estimate is None and probed is None:
             return None if limit is None else int(limit)
@@ -159,7 +180,13 @@ class Bandwidth:
 
     def limited(self, now: float) -> bool:
         """Whether the path has said lately, by loss or delay, that it carries no more than ``available``."""
+        if self._wide is not None and self._wide.estimate(now) is not None:
+            return self.congested or self._wide.limited(now)
         return self.congested or now - self._troubled_at < _TROUBLE
+
+    def queued(self, rtt: float) -> float:
+        """Seconds that a round trip takes longer than the least of the last while."""
+        return max(0.0, rtt - self._round_trips.least)
 
     def pace(self, stream_rate: float, now: float) -> float:
         """Bits per second at which packets may leave; ``stream_rate`` is what the stream has now."""
@@ -219,4 +246,8 @@ class _LeastLately:
         if now - self._begun_at > 15:
             self._before, self._least, self._begun_at = self._least, value, now
         self._least = min(self._least, value)
+        return self.least
+
+    @property
+    def least(self) -> float:
         return min(self._least, self._before)

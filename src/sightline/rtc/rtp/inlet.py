@@ -25,6 +25,7 @@ from .rtcp import (
     parse,
 )
 from .stream import Protect
+from .transport_wide import ReceivedPackets
 
 __all__ = ["Inlet", "InletStats"]
 
@@ -83,6 +84,8 @@ class Inlet:
         """With those that ended; one that comes back goes on with its timeline."""
         self._rate = ReceiveRate()
         self._mid_extension: int | None = None
+        self._wide_extension: int | None = None
+        self._received = ReceivedPackets(ssrc)
         self._report_at = now + _FIRST_REPORT
         self._goodbye_at: float | None = None
         self._due = self._report_at
@@ -92,9 +95,14 @@ class Inlet:
         """Those that were agreed on, in the order of the description."""
         return tuple(self._streams.values())
 
-    def agree(self, settings: Sequence[IncomingSettings], *, mid_extension: int | None) -> None:
-        """What was negotiated, the first time or anew. Streams that stay go on without a break."""
-        self._mid_extension = mid_extension
+    def agree(
+        self, settings: Sequence[IncomingSettings], *, mid_extension: int | None, wide_extension: int | None = None
+    ) -> None:
+        """What was negotiated, the first time or anew. Streams that stay go on without a break.
+
+        ``wide_extension``: the id under which packets are counted, where the sender wants to hear of all of them.
+        """
+        self._mid_extension, self._wide_extension = mid_extension, wide_extension
         before, self._streams = self._streams, {}
         for one in settings:
             known = self._known.get(one.kind)
@@ -110,10 +118,12 @@ class Inlet:
 
     def receive_rtp(self, datagram: bytes, now: float) -> None:
         """A decrypted RTP packet. Whole frames are handed over at once."""
-        packet = parse_rtp(datagram, self._mid_extension)
+        packet = parse_rtp(datagram, self._mid_extension, self._wide_extension)
         if packet is None:
             self.malformed += 1
             return
+        if packet.wide is not None:
+            self._received.arrived(packet.wide, packet.ssrc, now)
         stream = self._stream_of(packet.mid, packet.payload_type, packet.ssrc)
         if stream is None:
             self.strangers += 1
@@ -166,6 +176,10 @@ class Inlet:
             self._goodbye_at = None
             known = [stream for stream in self._streams.values() if stream.source is not None]
             self.ended = bool(known) and all(stream.ended for stream in known)
+        reports = self._received.take(now)
+        if reports:
+            # By themselves, as all who know them send them: ten a second should cost little.
+            self._send([self._protect_rtcp(build([report])) for report in reports])
         if now >= self._report_at:
             self._report_at = now + _REPORT
             self._report(now)
@@ -184,6 +198,8 @@ class Inlet:
 
     def _next_time(self) -> float:
         times = [self._report_at]
+        if self._received.due is not None:
+            times.append(self._received.due)
         for stream in self._streams.values():
             due = stream.next_time()
             if due is not None:

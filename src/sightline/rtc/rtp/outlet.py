@@ -14,6 +14,7 @@ from .loss import LossMeter
 from .pacer import Pacer
 from .packetize import Packets, Unit
 from .playout import PlayoutDelay
+from .probing import Probing
 from .rtcp import (
     BandwidthEstimate,
     FullIntraRequest,
@@ -25,10 +26,12 @@ from .rtcp import (
     ReportBlock,
     SenderReport,
     SourceDescription,
+    TransportFeedback,
     build,
     parse,
 )
 from .stream import OutgoingStream, Protect, StreamCounters
+from .transport_wide import SentPackets
 
 __all__ = ["Outlet", "OutletStats", "Replayed", "Send"]
 
@@ -75,10 +78,12 @@ class Outlet:
         cname: str,
         video: OutgoingStream | None = None,
         audio: OutgoingStream | None = None,
+        wide: SentPackets | None = None,
         keyframe_spacing: float = 0.5,
         on_error: Callable[[Exception], None] | None = None,
     ) -> None:
-        """``cname`` is the same for all streams of a connection (RFC 8834 §4.9).
+        """``cname`` is the same for all streams of a connection (RFC 8834 §4.9). ``wide``: the count of its packets,
+        where the viewer tells of all of them.
 
         ``on_error`` is told what ``send`` or a stream's ``protect`` raised; nothing is sent any more then.
         """
@@ -90,7 +95,7 @@ class Outlet:
         """Whether no picture was sent since ``start``."""
         self.on_error = on_error
         self.keyframes = KeyframeRequests(keyframe_spacing)
-        self.bandwidth = Bandwidth()
+        self.bandwidth = Bandwidth(wide)
         self.playout = PlayoutDelay()
         self._loss = LossMeter()
         self.refused_datagrams = 0
@@ -99,6 +104,10 @@ class Outlet:
         self._cname = cname
         self._pacer = Pacer(_START_RATE)
         self._meter = RateMeter()
+        self._wide = wide
+        self._probing = Probing(self.bandwidth, wide)
+        self._clock: tuple[LiveClock, float] | None = None
+        """The pictures', and the difference from ours to the one on the wall."""
         self._replay: deque[tuple[Packets | Unit, float, int | None]] = deque()
         self._packetize: Callable[[Unit], Packets] | None = None
         self._replayed_at = float("-inf")
@@ -177,6 +186,8 @@ class Outlet:
             self.video.drop_to_keyframe(pacer.drop_video() + 1)
             self._replay.clear()
             self.keyframes.lost(now)
+        if self._probing.wanted:
+            self._probe(now)
         return self._next_time(now)
 
     def repeat(self, stream: OutgoingStream, sequences: Sequence[int], now: float) -> None:
@@ -192,9 +203,10 @@ class Outlet:
     def probe(self, bitrate: int, now: float) -> bool:
         """Try for a moment whether the path carries so many bits per second; ``bandwidth.available`` grows if it does.
 
-        False where there is nothing to try it with.
+        It takes a second or two, and longer when a probe has failed lately or the path is full: then this one waits, or
+        is forgotten. False where there is nothing to try it with, or nobody to tell what came of it.
         """
-        return False
+        return self.active and self.video is not None and self._probing.ask(bitrate, self.video, now)
 
     # -- reports -------------------------------------------------------------------------------------------------------
 
@@ -202,7 +214,9 @@ class Outlet:
         """Send reports on the streams, or at least a sign of life (RFC 3550 §6.4)."""
         if not self.active:
             return
-        pairs = ((self.video, video), (self.audio, audio))
+        if video is not None:
+            self._clock = video, wall - now
+        pairs = ((None if self._probing.holds_reports else self.video, video), (self.audio, audio))
         reports: list[Report] = []
         for stream, clock in pairs:
             if stream is not None and clock is not None and (report := stream.sender_report(clock, now, wall)):
@@ -244,6 +258,9 @@ class Outlet:
                 case BandwidthEstimate():
                     self.bandwidth.receive_estimate(report.bitrate, sent=self._meter.rate(now), now=now)
                     self._adapt(now)
+                case TransportFeedback() if self._wide is not None:
+                    rtt = None if self.video is None else self.video.rtt
+                    self._wide.receive(report, rtt=rtt, now=now)
         return reports
 
     def stats(self, now: float) -> OutletStats:
@@ -255,8 +272,8 @@ class Outlet:
         rtts = [stream.rtt for stream in (self.video, self.audio) if stream is not None and stream.rtt is not None]
         return OutletStats(
             bitrate=self._meter.rate(now),
-            estimate=self.bandwidth.estimate(now),
-            congested=self.bandwidth.congested,
+            estimate=self.bandwidth.available(now),
+            congested=self.bandwidth.limited(now),
             held_back=self.playout.seconds,
             rtt=min(rtts, default=None),
             fraction_lost=self._loss.fraction,
@@ -273,6 +290,7 @@ class Outlet:
         if self.video is not None:
             self.video.drop_to_keyframe()
         self._pacer = Pacer(self._pacer.rate)
+        self._probing.cancel()
 
     def _feed_replay(self, now: float) -> None:
         video, packetize = self.video, self._packetize
@@ -284,8 +302,25 @@ class Outlet:
             if packets.payloads:
                 self._pacer.push_video(video, packets, now, timestamp=timestamp, urgent=True)
 
+    def _probe(self, now: float) -> None:
+        """Go on with a probe. What it sends follows the pictures, and never waits before them."""
+        video = self.video
+        if video is None:
+            return
+        datagrams = self._probing.turn(video, idle=not self._pacer.waiting, sent=self._meter.rate(now), now=now)
+        if datagrams and not self._hand_over(datagrams, now):
+            self._probing.cancel()
+        if self._probing.ends(now) and self._clock is not None:
+            report = video.sender_report(self._clock[0], now, now + self._clock[1])
+            if report is not None:
+                self._probing.reported(report)
+                name = SourceDescription(((video.settings.ssrc, self._cname),))
+                self._send([self._protect_rtcp(build([report, name]))])
+
     def _hand_over(self, datagrams: list[bytes], now: float) -> bool:
-        self._meter.add(sum(map(len, datagrams)), now)
+        octets = sum(map(len, datagrams))
+        self._meter.add(octets, now)
+        self._probing.sent(octets)
         taken = self._send(datagrams)
         if taken >= len(datagrams):
             return True
@@ -293,9 +328,10 @@ class Outlet:
         return False
 
     def _next_time(self, now: float) -> float | None:
-        if not self._replay and not self._pacer.waiting:
+        if not self._replay and not self._pacer.waiting and not self._probing.wanted:
             return self.keyframes.next_time
         times = [
+            self._probing.next_time(now),
             self._pacer.next_time(now),
             self._replay[0][1] if self._replay else None,
             self.keyframes.next_time,
@@ -310,11 +346,16 @@ class Outlet:
 
     def _receive_block(self, block: ReportBlock, now: float) -> None:
         for stream in (self.video, self.audio):
-            if stream is not None and stream.settings.ssrc == block.ssrc:
-                if stream.receive_block(block, now) and stream.rtt is not None and stream is self.video:
-                    self.bandwidth.receive_round_trip(stream.rtt, sent=self._meter.rate(now), now=now)
-                if stream is self.video and self._loss.receive(block, now) and self._loss.fraction is not None:
-                    self._receive_loss(stream, self._loss.fraction, block.jitter, now)
+            if stream is None or stream.settings.ssrc != block.ssrc:
+                continue
+            is_new = stream.receive_block(block, now)
+            if stream is not self.video:
+                continue
+            rtt = stream.rtt
+            if is_new and rtt is not None and not self._probing.heard(block.last_report, rtt, now):
+                self.bandwidth.receive_round_trip(rtt, sent=self._meter.rate(now), now=now)
+            if self._loss.receive(block, now) and self._loss.fraction is not None:
+                self._receive_loss(stream, self._loss.fraction, block.jitter, now)
 
     def _receive_loss(self, stream: OutgoingStream, fraction: float, jitter: int, now: float) -> None:
         self.bandwidth.receive_loss(fraction, sent=self._meter.rate(now), now=now)

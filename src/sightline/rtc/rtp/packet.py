@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 import msgspec
 
@@ -24,23 +25,32 @@ class RtpPacket(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     mid: str = ""
     """Which section it belongs to (RFC 9143 §15), empty where it does not say."""
+    wide: int | None = None
+    """Its number among all packets of the connection, in 16 bits."""
 
 
-def parse_rtp(datagram: bytes, mid_extension: int | None = None) -> RtpPacket | None:
-    """The packet, or None for what is none. ``mid_extension``: the number under which packets name their section."""
+def parse_rtp(datagram: bytes, mid_extension: int | None = None, wide_extension: int | None = None) -> RtpPacket | None:
+    """The packet, or None for what is none.
+
+    ``mid_extension``: the id under which packets name their section; ``wide_extension``: that of their count.
+    """
     if len(datagram) < 12:
         return None
     first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(datagram)
     if first >> 6 != 2:
         return None
-    position, end, mid = 12 + 4 * (first & 0x0F), len(datagram), ""
+    position, end, mid, wide = 12 + 4 * (first & 0x0F), len(datagram), "", None
     if first & 0x10:
         if position + 4 > end:
             return None
         profile, words = struct.unpack_from("!HH", datagram, position)
         position += 4
-        if mid_extension is not None:
-            mid = _mid(profile, datagram[position : position + 4 * words], mid_extension)
+        if mid_extension is not None or wide_extension is not None:
+            for number, value in _elements(profile, datagram[position : position + 4 * words]):
+                if number == mid_extension:
+                    mid = value.decode("ascii", "replace")
+                elif number == wide_extension and len(value) == 2:
+                    wide = int.from_bytes(value, "big")
         position += 4 * words
     if first & 0x20:
         padding = datagram[-1]
@@ -49,7 +59,7 @@ def parse_rtp(datagram: bytes, mid_extension: int | None = None) -> RtpPacket | 
         end -= padding
     if position > end:
         return None
-    return RtpPacket(second & 0x7F, second > 0x7F, sequence, timestamp, ssrc, datagram[position:end], mid)
+    return RtpPacket(second & 0x7F, second > 0x7F, sequence, timestamp, ssrc, datagram[position:end], mid, wide)
 
 
 def unwrapped(short: int, bits: int, near: int) -> int:
@@ -59,14 +69,14 @@ def unwrapped(short: int, bits: int, near: int) -> int:
     return near + (forward if forward < span // 2 else forward - span)
 
 
-def _mid(profile: int, elements: bytes, number: int) -> str:
-    """Out of the header extensions, which may be of the short or of the long form."""
+def _elements(profile: int, elements: bytes) -> Iterator[tuple[int, bytes]]:
+    """The header extensions by their ids; they may be of the short or of the long form."""
     if profile == _ONE_BYTE:
         head = 1
     elif profile & 0xFFF0 == _TWO_BYTES:
         head = 2
     else:
-        return ""
+        return
     position, size = 0, len(elements)
     while position + head <= size:
         if elements[position] == 0:  # padding
@@ -75,11 +85,9 @@ def _mid(profile: int, elements: bytes, number: int) -> str:
         if head == 1:
             found, length = elements[position] >> 4, (elements[position] & 0x0F) + 1
             if found == 15:
-                break
+                return
         else:
             found, length = elements[position], elements[position + 1]
         position += head
-        if found == number:
-            return elements[position : position + length].decode("ascii", "replace")
+        yield found, elements[position : position + length]
         position += length
-    return ""

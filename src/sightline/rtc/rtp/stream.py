@@ -9,9 +9,11 @@ from itertools import islice
 import msgspec
 
 from .clock import LiveClock, ntp_time
+from .extensions import counted, header_extension, is_usable
 from .history import History
 from .packetize import Packets
 from .rtcp import ReportBlock, SenderReport
+from .transport_wide import SentPackets
 
 __all__ = ["PLAYOUT_DELAY", "OutgoingStream", "Protect", "Rtx", "StreamCounters", "StreamSettings"]
 
@@ -26,7 +28,6 @@ _pack = struct.Struct("!BBHII").pack
 _EXTENDED = 0x90
 _PLAIN = 0x80
 _MARKER = 0x80
-_MOST = 0xFFF
 
 _NACKS_AT_ONCE = 512
 """Sequence numbers of one NACK that are looked at."""
@@ -45,6 +46,12 @@ _UNKNOWN_RTT = 0.05
 
 _REPORTS_KEPT = 32
 
+_PROBING_PACKETS = 32
+_PROBING_SIZE = 300
+"""How far back packets are looked for to probe with, and what they must have in bytes: small ones cost too much."""
+
+_NUMBERS_KEPT = 4096
+
 
 class Rtx(msgspec.Struct, frozen=True):
     """The stream of retransmissions that was negotiated beside (RFC 4588)."""
@@ -56,7 +63,7 @@ class Rtx(msgspec.Struct, frozen=True):
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What was negotiated. ``mid`` goes into each packet when the viewer knows the extension's id (RFC 9143 §15).
 
-    ``playout_extension`` is the id of ``PLAYOUT_DELAY``.
+    ``playout_extension`` is the id of ``PLAYOUT_DELAY``, ``wide_extension`` that of ``TRANSPORT_WIDE``.
     """
 
     ssrc: int
@@ -66,6 +73,7 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     mid: str = ""
     mid_extension: int | None = None
     playout_extension: int | None = None
+    wide_extension: int | None = None
 
 
 class StreamCounters(msgspec.Struct):
@@ -79,6 +87,8 @@ class StreamCounters(msgspec.Struct):
     """Left out by us for this viewer, without those before its first keyframe."""
     repeated_packets: int = 0
     repeated_octets: int = 0
+    probing_octets: int = 0
+    """Repeats that nobody asked for, to try what the path carries."""
     repeats_refused: int = 0
     """Asked for but no longer held, or over a limit."""
     nacks: int = 0
@@ -97,10 +107,12 @@ class OutgoingStream:
         sequence: int,
         timestamp_offset: int,
         rtx_sequence: int = 0,
+        wide: SentPackets | None = None,
     ) -> None:
         """``sequence``: the first number, random below 2^15, so that a loss at the start cannot hide a wrap.
 
-        ``timestamp_offset`` is random, of 32 bits (RFC 3550 §5.1).
+        ``timestamp_offset`` is random, of 32 bits (RFC 3550 §5.1). ``wide``: the connection's count of its packets,
+        for ``wide_extension``.
         """
         self.settings = settings
         self.counters = StreamCounters()
@@ -114,7 +126,10 @@ class OutgoingStream:
         self._next = sequence
         self._offset = timestamp_offset
         self._rtx_sequence = rtx_sequence
-        self._extension = _extension(settings, None)
+        self._wide = wide if is_usable(settings.wide_extension) else None
+        self._numbers: dict[int, int] = {}
+        """Counts by sequence number, where packets are repeated as they were."""
+        self._extension = self._new_extension(None)
         self._frame_extension = b""
         self._history = History()
         self._wire_timestamp = 0
@@ -138,7 +153,7 @@ class OutgoingStream:
 
     def hold_back(self, seconds: float) -> None:
         """Ask the viewer to show pictures at least that late, from the next one on; 0 lets it decide again."""
-        self._extension = _extension(self.settings, seconds)
+        self._extension = self._new_extension(seconds)
 
     def accepts(self, packets: Packets) -> bool:
         """Whether the unit is sent to this viewer: after a start or a loss, nothing before the next keyframe is."""
@@ -172,6 +187,10 @@ class OutgoingStream:
         last = len(payloads) - 1
         if stop is None or stop > last:
             stop = last + 1
+        if self._wide is not None:
+            built = self._build_counted(self._wide, packets, start, stop, now)
+            self._count(packets, start, stop, built)
+            return built
         sequence, wire = self._next, self._wire_timestamp
         ssrc, kind = self.settings.ssrc, self.settings.payload_type
         extension, protect, pack = self._frame_extension, self._protect, _pack
@@ -182,19 +201,10 @@ class OutgoingStream:
             protect(pack(first, kind, number & 0xFFFF, wire, ssrc) + extension + payload)
             for number, payload in enumerate(run, sequence)
         ]
-        sequence += len(run)
         if finish:
-            header = pack(first, kind | _MARKER, sequence & 0xFFFF, wire, ssrc)
+            header = pack(first, kind | _MARKER, sequence + len(run) & 0xFFFF, wire, ssrc)
             built.append(protect(header + extension + payloads[last]))
-            sequence += 1
-        self._next = sequence
-        counters = self.counters
-        counters.packets += len(built)
-        if start == 0 and stop > last:
-            counters.octets += packets.octets
-        else:
-            counters.octets += sum(map(len, payloads[start:stop]))
-        self._credit = min(_CREDIT, self._credit + _EARNED * len(built))
+        self._count(packets, start, stop, built)
         return built
 
     def is_beyond_repair(self, sequences: Iterable[int]) -> bool:
@@ -216,16 +226,35 @@ class OutgoingStream:
         built = []
         for short in islice(sequences, _NACKS_AT_ONCE):
             sequence = self._next - (self._next - short & 0xFFFF)
-            found = self._history.find(sequence) if sequence < self._next else None
+            found = self._find(sequence)
             if found is None or self._credit < 1 or now - self._repeated.get(sequence, -1e9) < pause:
                 self.counters.repeats_refused += 1
                 continue
             self._repeated[sequence] = now
             self._credit -= 1
-            packet = self._repeat(sequence, *found)
+            packet = self._repeat(sequence, *found, now)
             self.counters.repeated_octets += len(packet)
             built.append(packet)
         self.counters.repeated_packets += len(built)
+        return built
+
+    @property
+    def can_probe(self) -> bool:
+        """Whether there is something to try with what the path carries: repeats that a viewer throws away as such."""
+        return self.settings.rtx is not None and bool(self._largest())
+
+    def repeat_unasked(self, octets: int, now: float) -> list[bytes]:
+        """Large ones of the newest packets once more, as RTX, of about so many bytes in all; none without RTX."""
+        if self.settings.rtx is None:
+            return []
+        built: list[bytes] = []
+        candidates = self._largest()
+        while candidates and octets > 0:
+            sequence, found = candidates[len(built) % len(candidates)]
+            packet = self._repeat(sequence, *found, now)
+            built.append(packet)
+            octets -= len(packet)
+            self.counters.probing_octets += len(packet)
         return built
 
     def sender_report(self, clock: LiveClock, now: float, wall: float) -> SenderReport | None:
@@ -270,7 +299,62 @@ class OutgoingStream:
             self.counters.keyframes += 1
             self._keyframe_at = self._next
 
-    def _repeat(self, sequence: int, timestamp: int, marker: bool, extension: bytes, payload: bytes) -> bytes:
+    def _new_extension(self, held_back: float | None) -> bytes:
+        settings = self.settings
+        return header_extension(
+            mid=settings.mid,
+            mid_id=settings.mid_extension,
+            playout_id=settings.playout_extension,
+            held_back=held_back,
+            wide_id=None if self._wide is None else settings.wide_extension,
+        )
+
+    def _count(self, packets: Packets, start: int, stop: int, built: list[bytes]) -> None:
+        self._next += len(built)
+        counters = self.counters
+        counters.packets += len(built)
+        if len(built) == len(packets.payloads):
+            counters.octets += packets.octets
+        else:
+            counters.octets += sum(map(len, packets.payloads[start:stop]))
+        self._credit = min(_CREDIT, self._credit + _EARNED * len(built))
+
+    def _build_counted(self, wide: SentPackets, packets: Packets, start: int, stop: int, now: float) -> list[bytes]:
+        """The same as in ``build``, each packet with another extension. Apart, so that nobody else pays for it."""
+        settings, extension, wire = self.settings, self._frame_extension, self._wire_timestamp
+        final = len(packets.payloads) - 1 if packets.marker else -1
+        built: list[bytes] = []
+        for index in range(start, stop):
+            number, sequence = wide.next + len(built), self._next + len(built)
+            kind = settings.payload_type | (_MARKER if index == final else 0)
+            header = _pack(_EXTENDED, kind, sequence & 0xFFFF, wire, settings.ssrc)
+            built.append(self._protect(header + counted(extension, number) + packets.payloads[index]))
+            if settings.rtx is None:
+                self._numbers[sequence] = number
+        wide.sent([len(packet) for packet in built], now)
+        while len(self._numbers) > _NUMBERS_KEPT:
+            del self._numbers[next(iter(self._numbers))]
+        return built
+
+    def _find(self, sequence: int) -> _Held | None:
+        """What can be sent again under that number."""
+        found = self._history.find(sequence) if sequence < self._next else None
+        if found is None or self._wide is None or self.settings.rtx is not None:
+            return found
+        # It must be the same to the last bit.
+        number = self._numbers.get(sequence)
+        return None if number is None else (found[0], found[1], counted(found[2], number), found[3])
+
+    def _largest(self) -> list[tuple[int, _Held]]:
+        """The largest of the newest packets, if any is large."""
+        newest = range(self._next - 1, self._next - 1 - _PROBING_PACKETS, -1)
+        found = [(sequence, held) for sequence in newest if (held := self._history.find(sequence)) is not None]
+        large = [one for one in found if len(one[1][3]) >= _PROBING_SIZE]
+        return sorted(large, key=lambda one: -len(one[1][3]))[: _PROBING_PACKETS // 4]
+
+    def _repeat(
+        self, sequence: int, timestamp: int, marker: bool, extension: bytes, payload: bytes, now: float
+    ) -> bytes:
         first = _EXTENDED if extension else _PLAIN
         bit = _MARKER if marker else 0
         rtx = self.settings.rtx
@@ -279,21 +363,13 @@ class OutgoingStream:
             return self._protect(header + extension + payload)
         header = _pack(first, rtx.payload_type | bit, self._rtx_sequence, timestamp, rtx.ssrc)
         self._rtx_sequence = self._rtx_sequence + 1 & 0xFFFF
-        return self._protect(header + extension + (sequence & 0xFFFF).to_bytes(2, "big") + payload)
+        original = (sequence & 0xFFFF).to_bytes(2, "big") + payload
+        if self._wide is None:
+            return self._protect(header + extension + original)
+        built = self._protect(header + counted(extension, self._wide.next) + original)
+        self._wide.sent((len(built),), now)
+        return built
 
 
-def _extension(settings: StreamSettings, held_back: float | None) -> bytes:
-    """What follows the fixed header, if anything: elements with headers of one byte (RFC 8285 §4.2)."""
-    elements = b""
-    mid, number = settings.mid.encode(), settings.mid_extension
-    if number is not None and 1 <= number <= 14 and 1 <= len(mid) <= 16:
-        elements += bytes((number << 4 | len(mid) - 1,)) + mid
-    number = settings.playout_extension
-    if held_back is not None and number is not None and 1 <= number <= 14:
-        # Twelve bits each of the least and the greatest delay, in units of 10 ms.
-        delays = min(_MOST, round(held_back * 100)) << 12 | _MOST
-        elements += bytes((number << 4 | 2,)) + delays.to_bytes(3, "big")
-    if not elements:
-        return b""
-    elements += bytes(-len(elements) % 4)
-    return struct.pack("!HH", 0xBEDE, len(elements) // 4) + elements
+_Held = tuple[int, bool, bytes, bytes]
+"""What ``History.find`` gives: timestamp, marker, extension and payload."""

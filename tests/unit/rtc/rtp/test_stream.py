@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from sightline.rtc.rtp.clock import LiveClock
 from sightline.rtc.rtp.rtcp import ReportBlock
 from sightline.rtc.rtp.stream import OutgoingStream, StreamSettings
-from tests.unit.rtc.rtp.units import FRAME, audio_stream, clear, packets, parsed, sound, video_stream
+from sightline.rtc.rtp.transport_wide import SentPackets
+from tests.unit.rtc.rtp.units import FRAME, WIDE, audio_stream, clear, packets, parsed, sound, video_stream
 
 
 def test_a_packet_byte_for_byte() -> None:
@@ -252,3 +253,100 @@ def test_the_live_clock_follows_the_earliest_frames() -> None:
     assert abs(now - 900_000) < 90_000 * 0.003
     clock.observe(0, 70.0)
     assert clock.at(70.5) == 45_000, "a new timeline"
+
+
+WIDE_EXTENSIONS = HeaderExtensionsMap()
+WIDE_EXTENSIONS.configure(
+    RTCRtpParameters(
+        headerExtensions=[
+            RTCRtpHeaderExtensionParameters(id=4, uri="urn:ietf:params:rtp-hdrext:sdes:mid"),
+            RTCRtpHeaderExtensionParameters(
+                id=WIDE, uri="http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+            ),
+        ]
+    )
+)
+
+
+def counts(datagrams: list[bytes]) -> list[int]:
+    """Their numbers among all packets of the connection, as aiortc reads them."""
+    return [RtpPacket.parse(one, WIDE_EXTENSIONS).extensions.transport_sequence_number for one in datagrams]
+
+
+def test_all_streams_of_a_connection_count_together() -> None:
+    wide = SentPackets()
+    wide.next = 0xFFFE
+    video, voice = video_stream(rtx=True, mid="0", wide=wide), audio_stream(wide=wide)
+    first, second = packets(1), packets(2)
+    built = video.build(first, 0.0, stop=2)
+    built += voice.build(sound(1), 0.0)
+    built += video.build(first, 0.0, start=2)
+    built += video.retransmit([101], 0.0)
+    built += video.build(second, 0.1)
+    assert counts(built) == [0xFFFE, 0xFFFF, 0, 1, 2, 3, 4, 5]
+    assert wide.next == 0x10006
+    assert [size for _, size, _ in wide._sent.values()] == [len(one) for one in built]
+    read = [RtpPacket.parse(one, WIDE_EXTENSIONS) for one in built]
+    assert [packet.sequence_number for packet in read if packet.ssrc == 0x11111111] == [100, 101, 102, 103, 104, 105]
+    assert [packet.marker for packet in read if packet.ssrc == 0x11111111] == [0, 0, 1, 0, 0, 1]
+    assert [packet.extensions.mid for packet in read if packet.ssrc == 0x11111111] == ["0"] * 6
+    assert b"".join(packet.payload for packet in read[:2] + read[3:4]) == b"".join(first.payloads)
+    assert unwrap_rtx(read[4], 102, 0x11111111).sequence_number == 101
+
+
+def test_counted_or_not_the_packets_are_the_same() -> None:
+    plain, counted = video_stream(), video_stream(wide=SentPackets())
+    for number in range(3):
+        unit = packets(number, size=5000)
+        one, other = plain.build(unit, 0.0), counted.build(unit, 0.0)
+        assert [packet[12:] for packet in one] == [packet[20:] for packet in other]
+        assert [packet[1:12] for packet in one] == [packet[1:12] for packet in other]
+    assert plain.counters == counted.counters
+
+
+def test_without_rtx_a_counted_packet_is_repeated_to_the_last_bit() -> None:
+    """With GCM another one under the same number would give the key away."""
+    wide = SentPackets()
+    stream = video_stream(wide=wide)
+    first = stream.build(packets(1), 0.0)
+    audio_stream(wide=wide).build(sound(1), 0.0)
+    stream.hold_back(0.2)
+    stream.build(packets(2), 0.03)
+    sent = wide.next
+    assert stream.retransmit([100, 102], 0.1) == [first[0], first[2]]
+    assert wide.next == sent, "it is the same packet, and the viewer knows its number"
+
+
+def test_the_numbers_of_old_packets_are_forgotten() -> None:
+    stream = video_stream(wide=SentPackets())
+    for number in range(1500):
+        stream.build(packets(number), number / 30)
+    assert len(stream._numbers) <= 4096
+    assert stream.retransmit([stream.next_sequence - 1], 50.0)
+
+
+@pytest.mark.parametrize("number", [None, 0, 15])
+def test_without_a_usable_id_nothing_is_counted(number: int | None) -> None:
+    settings = StreamSettings(ssrc=1, payload_type=96, clock_rate=90_000, wide_extension=number)
+    wide = SentPackets()
+    stream = OutgoingStream(settings, protect=clear, sequence=0, timestamp_offset=0, wide=wide)
+    assert stream.build(packets(1, size=50), 0.0)[0][0] == 0x80
+    assert wide.next == 1
+
+
+def test_what_is_repeated_unasked_is_what_was_sent_lately() -> None:
+    stream = video_stream(rtx=True)
+    assert not stream.can_probe
+    assert stream.repeat_unasked(1000, 0.0) == []
+    built = [parsed(stream.build(packets(number), 0.0)) for number in range(4)]
+    assert stream.can_probe
+    repeats = parsed(stream.repeat_unasked(20_000, 0.1))
+    assert 20_000 <= sum(len(packet.payload) + 12 for packet in repeats) <= 21_500
+    known = {packet.sequence_number: packet for unit in built for packet in unit}
+    for packet in repeats:
+        original = unwrap_rtx(packet, 102, 0x11111111)
+        assert original.payload == known[original.sequence_number].payload
+    assert [packet.sequence_number for packet in repeats] == list(range(7, 7 + len(repeats)))
+    assert stream.counters.repeated_packets == 0
+    assert stream.counters.probing_octets > 20_000
+    assert not video_stream().can_probe

@@ -9,6 +9,10 @@ from aiortc.rtp import RtpPacket
 
 from sightline.rtc.rtp.packetize import Packets, packetizer
 from sightline.rtc.rtp.stream import OutgoingStream, Rtx, StreamSettings
+from sightline.rtc.rtp.transport_wide import SentPackets
+
+WIDE = 5
+"""The id of the transport-wide count."""
 
 FRAME = 3000
 """Ticks of a frame at 30 per second."""
@@ -51,7 +55,9 @@ def clear(packet: bytes) -> bytes:
     return packet
 
 
-def video_stream(*, rtx: bool = False, mid: str = "", sequence: int = 100) -> OutgoingStream:
+def video_stream(
+    *, rtx: bool = False, mid: str = "", sequence: int = 100, wide: SentPackets | None = None
+) -> OutgoingStream:
     settings = StreamSettings(
         ssrc=0x11111111,
         payload_type=102,
@@ -59,13 +65,16 @@ def video_stream(*, rtx: bool = False, mid: str = "", sequence: int = 100) -> Ou
         rtx=Rtx(0x22222222, 103) if rtx else None,
         mid=mid,
         mid_extension=4 if mid else None,
+        wide_extension=None if wide is None else WIDE,
     )
-    return OutgoingStream(settings, protect=clear, sequence=sequence, timestamp_offset=1000, rtx_sequence=7)
+    return OutgoingStream(settings, protect=clear, sequence=sequence, timestamp_offset=1000, rtx_sequence=7, wide=wide)
 
 
-def audio_stream() -> OutgoingStream:
-    settings = StreamSettings(ssrc=0x33333333, payload_type=111, clock_rate=48_000)
-    return OutgoingStream(settings, protect=clear, sequence=5, timestamp_offset=0)
+def audio_stream(*, wide: SentPackets | None = None) -> OutgoingStream:
+    settings = StreamSettings(
+        ssrc=0x33333333, payload_type=111, clock_rate=48_000, wide_extension=None if wide is None else WIDE
+    )
+    return OutgoingStream(settings, protect=clear, sequence=5, timestamp_offset=0, wide=wide)
 
 
 def parsed(datagrams: list[bytes]) -> list[RtpPacket]:

@@ -10,8 +10,9 @@ from sightline.rtc.rtp.inlet import Inlet
 from sightline.rtc.rtp.outlet import Outlet
 from sightline.rtc.rtp.rtcp import Report, parse
 from sightline.rtc.rtp.stream import OutgoingStream
+from sightline.rtc.rtp.transport_wide import SentPackets
 from tests.unit.rtc.rtp.stage import Call, Feed, Loop, new_fanout
-from tests.unit.rtc.rtp.units import FRAME, Picture, audio_stream, clear, noise, video_stream
+from tests.unit.rtc.rtp.units import FRAME, WIDE, Picture, audio_stream, clear, noise, video_stream
 
 VIDEO = 102
 RTX = 103
@@ -53,8 +54,16 @@ class Watching:
     """The whole way of a frame, without sockets and keys."""
 
     def __init__(
-        self, codec: str = "H264", *, rtx: bool = True, makes_keyframes: bool = True, size: int = 3000
+        self,
+        codec: str = "H264",
+        *,
+        rtx: bool = True,
+        makes_keyframes: bool = True,
+        size: int = 3000,
+        wide: bool = False,
+        remb: bool = False,
     ) -> None:
+        count = SentPackets() if wide else None
         self.loop = Loop()
         self.loop.now = 1024.0
         self.there: Fate = steady()
@@ -66,10 +75,15 @@ class Watching:
         self.made: dict[int, float] = {}
         self.feed = NumberedFeed(self.loop, codec, makes_keyframes=makes_keyframes, size=size)
         self.sound = Feed(self.loop, "opus")
-        self.video: OutgoingStream = video_stream(rtx=rtx)
+        self.video: OutgoingStream = video_stream(rtx=rtx, wide=count)
         self.fanout = new_fanout(self.loop)
         self.outlet = Outlet(
-            send=self._to_viewer, protect_rtcp=clear, cname="wire", video=self.video, audio=audio_stream()
+            send=self._to_viewer,
+            protect_rtcp=clear,
+            cname="wire",
+            video=self.video,
+            audio=audio_stream(wide=count),
+            wide=count,
         )
         self.inlet = Inlet(
             send=self._to_master,
@@ -80,7 +94,11 @@ class Watching:
             now=self.loop.now,
         )
         self.inlet.rtt = 0.02
-        self.inlet.agree([settings(codec, rtx=rtx), sound_settings()], mid_extension=None)
+        self.inlet.agree(
+            [settings(codec, rtx=rtx, remb=remb), sound_settings()],
+            mid_extension=None,
+            wide_extension=WIDE if wide else None,
+        )
         self.fanout.add(self.outlet, video=self.feed, audio=self.sound)
         self.fanout.start(self.outlet)
         self._timer: Call | None = None
