@@ -177,7 +177,7 @@ class CallMachine:
 
     def _hang_up(self, reason: str) -> None:
         if self.state is CallState.RINGING:
-            self._end(reason, "declined")
+            self._end(reason, "gone" if reason == "gone" else "declined")
         elif self.is_busy:
             self._end(reason, "cancelled" if self.state is CallState.CALLING else "hung-up")
 
@@ -268,7 +268,7 @@ class CallMachine:
             self._end("cancelled", None)
         elif self.state is not CallState.CALLING and reason != "no-media":
             self._end("lost" if reason == "failed" else "left", None)
-        elif reason in ("busy", "no-answer"):
+        elif reason in ("busy", "no-answer", "gone"):
             self._end(reason, None)
         elif reason == "no-media":
             self._end("peer-no-media", None)

@@ -127,7 +127,7 @@ export class Call extends Emitter {
 
   /** Ends a call, tells the other side at once, and leaves the room; safe to call again. */
   leave() {
-    this.hangUp();
+    this.#take({ type: 'hang-up', reason: 'gone' });
     this.#network?.stop();
     this.#network = null;
     this.lobby.close();

@@ -169,7 +169,7 @@ export class CallSession {
 
   /** @param {string} reason */
   #hangUp(reason) {
-    if (this.state === 'ringing') this.#end(reason, 'declined');
+    if (this.state === 'ringing') this.#end(reason, reason === 'gone' ? 'gone' : 'declined');
     else if (this.isBusy) this.#end(reason, this.state === 'calling' ? 'cancelled' : 'hung-up');
   }
 
@@ -271,7 +271,7 @@ export class CallSession {
   #remoteHangUp(reason) {
     if (this.state === 'ringing') this.#end('cancelled', null);
     else if (this.state !== 'calling' && reason !== 'no-media') this.#end(reason === 'failed' ? 'lost' : 'left', null);
-    else if (reason === 'busy' || reason === 'no-answer') this.#end(reason, null);
+    else if (reason === 'busy' || reason === 'no-answer' || reason === 'gone') this.#end(reason, null);
     else if (reason === 'no-media') this.#end('peer-no-media', null);
     else this.#end('declined', null); // an MDN client gives no reason
   }
