@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .. import __version__
-from . import call, channel, credentials, demo, doctor, env, link, master, serve, view, viewers
+from . import call, channel, command, credentials, demo, doctor, env, link, master, serve, view, viewers
 
 __all__ = ["build_parser"]
 
@@ -35,6 +35,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sightline {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, demo, master, view, call, viewers, doctor, link, channel, credentials, env):
-        command.register(commands)
+    for each in (serve, demo, master, view, call, command, viewers, doctor, link, channel, credentials, env):
+        each.register(commands)
     return parser

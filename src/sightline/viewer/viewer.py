@@ -387,9 +387,12 @@ class Viewer:
     def _take_of(self, attempt: Attempt, message: machine.Input) -> None:
         if attempt is not self._attempt:
             return
-        if isinstance(message, machine.Peer) and message.state == "connected":
+        connected = isinstance(message, machine.Peer) and message.state == "connected"
+        if connected:
             self._open_channels(attempt)
         self._take(message)
+        if not self._video and (connected or isinstance(message, machine.Heard)):
+            self._take(machine.Frame())  # who asks for no picture has all there is with the connection
 
     def _end(self) -> None:
         attempt, self._attempt = self._attempt, None

@@ -38,6 +38,8 @@ class HandChannels:
 
     def open(self, label: str) -> None:
         self.labels = (*self.labels, label)
+        if self.on_open is not None:
+            self.on_open(label)
 
     def send(self, message: str | bytes, label: str | None = None) -> int:
         self.sent.append((message, label))

@@ -12,8 +12,10 @@ import pytest
 from sightline import CommandFailed, Viewer
 from sightline.errors import ConfigError
 from sightline.rtc.datachannel import DataRequest
+from sightline.sessions.viewer import RetryOnce
 from sightline.viewer.commands import Commands
 from tests.unit.rtc.datachannel.pair import End, connected
+from tests.unit.viewer.camera import QUICK, Camera
 
 pytestmark = pytest.mark.realtime
 
@@ -131,3 +133,15 @@ async def test_a_viewer_that_was_made_without_commands_says_so() -> None:
 
 async def test_a_viewer_may_be_for_commands_alone() -> None:
     Viewer("porch", session_provider=lambda _: None, video=False, audio=False, commands=True)  # type: ignore[arg-type, return-value]
+
+
+async def test_who_asks_for_no_picture_is_content_with_the_connection() -> None:
+    async with (
+        Camera() as camera,
+        camera.viewer(video=False, audio=False, commands=True, options=QUICK, policy=RetryOnce(retries=0)) as viewer,
+    ):
+        await camera.connect()
+        await asyncio.wait_for(viewer.wait_watching(), 30)
+        assert await viewer.command("ptz", {"pan": 10}, timeout=30) == {
+            "asked": {"command": "ptz", "value": {"pan": 10}}
+        }
