@@ -84,6 +84,7 @@ class CallSession:
         self._up = asyncio.Event()
         self._ended = asyncio.Event()
         self._texts = Broadcast[str](keep=_TEXTS)
+        self._early: Stream[str] | None = self._texts.stream()
         self._media = IncomingMedia(request_keyframe=self._request_keyframe, shown=lambda: None)
 
     # -- how it is
@@ -152,8 +153,9 @@ class CallSession:
         return self._is_current and self._owner.send_text(self.peer, text)
 
     def texts(self) -> Stream[str]:
-        """The lines that the other one writes from now on."""
-        return self._texts.stream()
+        """The lines that the other one writes; the first reader gets those of the beginning too."""
+        stream, self._early = self._early, None
+        return stream or self._texts.stream()
 
     # -- its end
 
