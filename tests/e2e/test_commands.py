@@ -159,15 +159,6 @@ def test_from_a_shell(service: Service, camera: Camera) -> None:
     refused = service.run("command", camera.channel, "ptz", '{"pan": 300}', "--timeout", "30s")
     assert refused.returncode == 1
     assert refused.stderr == "sightline: The camera turns from -170° to 170°.\n"
-    link = make_link(service, camera.channel)
-    watched = service.run(
-        "command", f"{service.http}/view/{camera.channel}#{link['token']}", "ptz", '{"pan": 1}', "--timeout", "30s"
-    )
-    assert watched.returncode == 1
-    assert "sightline link" in watched.stderr
-    wrong = service.run("command", camera.channel, "ptz", "{pan}")
-    assert wrong.returncode == 2
-    assert "no JSON" in wrong.stderr
 
 
 def test_a_revoked_link_commands_nothing_any_more(service: Service, chromium: Chromium, camera: Camera) -> None:
