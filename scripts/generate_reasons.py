@@ -45,7 +45,7 @@ export function reasonOf(id) {
 
 def text() -> str:
     """The module as it should stand."""
-    from sightline.reasons import REASONS
+    from sightline.reasons import CALL_ENDS, LOBBY_REASONS, REASONS
 
     ids = " | ".join(f"'{reason.value}'" for reason in REASONS)
     lines = [
@@ -67,6 +67,17 @@ def text() -> str:
             "  }),",
         ]
     lines.append("});")
+    for about, name, table in (
+        ("Why a lobby did not do what a message asked for.", "LOBBY_REASONS", LOBBY_REASONS),
+        ("How a call ended; `{peer}` stands for the other one's name.", "CALL_ENDS", CALL_ENDS),
+    ):
+        lines += [
+            "",
+            f"/** {about} @type {{Readonly<Record<string, string>>}} */",
+            f"export const {name} = Object.freeze({{",
+        ]
+        lines += [f"  {_quoted(str(id_))}: {_quoted(message)}," for id_, message in table.items()]
+        lines.append("});")
     return HEAD + "\n".join(lines) + "\n" + TAIL
 
 

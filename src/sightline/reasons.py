@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["REASONS", "Entry", "Reason", "reason_of_close"]
+__all__ = ["CALL_ENDS", "LOBBY_REASONS", "REASONS", "Entry", "LobbyReason", "Reason", "reason_of_close"]
 
 
 class Reason(StrEnum):
@@ -277,3 +277,61 @@ _BY_CLOSE_CODE: Final = {entry.close_code: entry.id for entry in REASONS.values(
 def reason_of_close(code: int | None) -> Reason | None:
     """What a close code says where no notice came; None for one that says nothing (RFC 6455's own, idle, lifetime)."""
     return _BY_CLOSE_CODE.get(code) if code is not None else None
+
+
+# ---------------------------------------------------------------------------------------------------------- calls
+
+
+class LobbyReason(StrEnum):
+    """Why the lobby did not do what a message asked for; as in ``sightline.reasons``, an id never changes."""
+
+    MALFORMED = "malformed"
+    TOO_LARGE = "too-large"
+    UNKNOWN_TYPE = "unknown-type"
+    BAD_NAME = "bad-name"
+    NO_NAME = "no-name"
+    UNKNOWN_TARGET = "unknown-target"
+    TO_ONESELF = "to-oneself"
+    NO_CALL = "no-call"
+    BAD_MESSAGE = "bad-message"
+    TOO_MANY_REQUESTS = "too-many-requests"
+
+
+LOBBY_REASONS: Final = MappingProxyType(
+    {
+        LobbyReason.MALFORMED: "The message is not a JSON object with a type. Send one in a text frame.",
+        LobbyReason.TOO_LARGE: "The message is larger than 64 KiB. Send less.",
+        LobbyReason.UNKNOWN_TYPE: "The lobby has no message of this type. Check its spelling.",
+        LobbyReason.BAD_NAME: (
+            "A name has 1 to 32 letters, digits, spaces, '.', '_' or '-', and not spaces alone. Choose another one."
+        ),
+        LobbyReason.NO_NAME: "This connection has no name yet, so nobody could tell who it is. Send a username first.",
+        LobbyReason.UNKNOWN_TARGET: "Nobody of that name is in the room: they have left, or changed their name.",
+        LobbyReason.TO_ONESELF: "Nobody can call themselves. Choose somebody else.",
+        LobbyReason.NO_CALL: "There is no call with that person: it has ended, or was never offered. Offer one first.",
+        LobbyReason.BAD_MESSAGE: "A part of the message is missing or not of its form. Check it against the protocol.",
+        LobbyReason.TOO_MANY_REQUESTS: "Too many messages came in a short time; this one was dropped. Send fewer.",
+    }
+)
+"""For a person: what happened, what it means, what to do."""
+
+
+CALL_ENDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "hung-up": "You ended the call.",
+        "refused": "You declined the call.",
+        "left": "{peer} ended the call.",
+        "declined": "{peer} declined the call.",
+        "busy": "{peer} is in another call. Try again in a while.",
+        "cancelled": "{peer} no longer calls.",
+        "no-answer": "{peer} does not answer.",
+        "missed": "You missed a call from {peer}.",
+        "gone": "Nobody of the name {peer} is in the room now.",
+        "peer-no-media": "{peer} cannot use camera and microphone.",
+        "no-path": "No connection to {peer} could be made: a firewall may be in the way.",
+        "lost": "The connection to {peer} was lost.",
+        "replaced": "{peer} opened the page, or began, anew.",
+        "internal": "The two sides did not understand each other.",
+    }
+)
+"""How a call ended, by id: the same for ``sightline.Call``, the page and the documentation. An id never changes."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import generate_reasons
 import pytest
 
-from sightline.reasons import REASONS, Entry, Reason, reason_of_close
+from sightline.reasons import CALL_ENDS, LOBBY_REASONS, REASONS, Entry, LobbyReason, Reason, reason_of_close
 from sightline.wire.close_codes import CloseCode
 
 FINAL = {
@@ -72,3 +72,22 @@ def test_the_documented_close_codes_are_these() -> None:
     page = (Path(__file__).parents[2] / "docs" / "topics" / "viewers.md").read_text()
     documented = {int(code): name for code, name in re.findall(r"^\| (\d{4}) \| `([a-z-]+)`", page, re.MULTILINE)}
     assert documented == {entry.close_code: entry.id for entry in REASONS.values() if entry.close_code is not None}
+
+
+def test_what_a_lobby_refuses_and_how_calls_end_is_told_to_people() -> None:
+    assert list(LOBBY_REASONS) == list(LobbyReason)
+    for text in (*LOBBY_REASONS.values(), *CALL_ENDS.values()):
+        assert re.fullmatch(r"(\{peer\}|[A-Z]).{10,230}\.", text), text
+
+
+def test_calls_are_documented_by_these_ids() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "topics" / "calls.md").read_text()
+    assert re.findall(r'^\| <a id="end-([a-z-]+)"></a>`\1` ', page, re.MULTILINE) == list(CALL_ENDS)
+    assert re.findall(r'^\| <a id="lobby-([a-z-]+)"></a>`\1` ', page, re.MULTILINE) == list(LOBBY_REASONS)
+
+
+def test_no_call_ends_for_another_reason() -> None:
+    vectors = (Path(__file__).parents[1] / "vectors" / "call_session.json").read_text()
+    # Why there was nothing to send, and whatever a program gives as its own reason for hanging up.
+    own = {"source-not-found", "shutting-down"}
+    assert set(re.findall(r'"state": "ended"[^}]*"reason": "([a-z-]+)"', vectors)) <= {*CALL_ENDS, *own}

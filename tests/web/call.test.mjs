@@ -6,6 +6,7 @@ import { addMessages, hasText, text } from '../../src/sightline/web/pages/langua
 import { MESSAGES } from '../../src/sightline/web/pages/messages.js';
 import { CallMedia, callMediaError } from '../../src/sightline/web/sdk/call_media.js';
 import { LobbyClient } from '../../src/sightline/web/sdk/lobby.js';
+import { CALL_ENDS } from '../../src/sightline/web/sdk/reasons.js';
 import { lobbyFromService } from '../../src/sightline/web/sdk/lobby_session.js';
 import { platform } from '../../src/sightline/web/sdk/timers.js';
 
@@ -16,7 +17,7 @@ const scripts = readdirSync(PAGES).filter((name) => /^call.*\.js$/.test(name) &&
 const placeholders = (message) => [...new Set([...message.matchAll(/\{(\w+)\}/g)].map(([, name]) => name))].sort();
 
 const STATES = ['idle', 'calling', 'ringing', 'connecting', 'in-call', 'reconnecting', 'ended', 'opening', 'waiting'];
-const ENDS = ['hung-up', 'refused', 'left', 'declined', 'busy', 'cancelled', 'no-answer', 'missed', 'gone', 'peer-no-media', 'no-path', 'lost', 'replaced', 'internal', 'no-media'];
+const ENDS = [...Object.keys(CALL_ENDS), 'no-media'];
 const FAILURES = ['media-refused', 'media-missing', 'media-in-use', 'media-insecure', 'media-failed', 'link-required', 'link-scope', 'webrtc-unsupported', 'unknown'];
 const REASONS = ['media-refused', 'media-missing', 'media-in-use', 'media-failed'];
 

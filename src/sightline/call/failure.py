@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 from ..errors import SightlineError
+from ..reasons import CALL_ENDS
 
 __all__ = ["ENDINGS", "CallEnded", "CallError", "ending"]
 
@@ -28,24 +27,7 @@ class CallEnded(CallError):
         self.peer = peer
 
 
-ENDINGS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "hung-up": "You ended the call.",
-        "refused": "You declined the call.",
-        "left": "{peer} ended the call.",
-        "declined": "{peer} declined the call.",
-        "busy": "{peer} is in another call. Try again in a while.",
-        "cancelled": "{peer} no longer calls.",
-        "no-answer": "{peer} does not answer.",
-        "missed": "You missed a call from {peer}.",
-        "gone": "Nobody of the name {peer} is in the room now.",
-        "peer-no-media": "{peer} cannot use camera and microphone.",
-        "no-path": "No connection to {peer} could be made: a firewall may be in the way.",
-        "lost": "The connection to {peer} was lost.",
-        "replaced": "{peer} began anew.",
-        "internal": "The two sides did not understand each other.",
-    }
-)
+ENDINGS: Final = CALL_ENDS
 """By reason. The ids are those of the page; an id never changes, a sentence may."""
 
 

@@ -32,12 +32,13 @@ from ..wire.lobby import (
     decode_lobby_message,
     error_frame,
     id_frame,
+    kind_of,
     name_given_frame,
     pong_frame,
     user_changes_frame,
     user_list_frame,
 )
-from .lobby_member import Member, MemberClose, MemberDrop, MemberOutput, MemberPing, MemberSend, Room
+from .lobby_member import LobbyStats, Member, MemberClose, MemberDrop, MemberOutput, MemberPing, MemberSend, Room
 
 __all__ = ["Lobby", "LobbyLimits"]
 
@@ -55,7 +56,8 @@ class LobbyLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_members: int = 2000
     """Sockets in one room."""
     message_rate: float = 100.0
-    """Messages per second and socket, twice that in a burst: a call begins with dozens of candidates."""
+    """Messages per second and socket, twice that in a burst: a call begins with dozens of candidates. Of a large
+    one each kibibyte counts: descriptions have several, and nobody is to be flooded with them."""
     chat_rate: float = 2.0
     """Messages to the whole room and names claimed per second and socket, five times that in a burst."""
     list_interval: float = 0.4
@@ -75,10 +77,16 @@ class Lobby:
         self._rooms: dict[str, Room] = {}
         self._numbers = count(1)
         self._checked_at = float("-inf")
+        self.stats = LobbyStats()
 
     def __len__(self) -> int:
         """How many sockets are open."""
         return sum(map(len, self._rooms.values()))
+
+    @property
+    def rooms(self) -> int:
+        """How many rooms somebody is in."""
+        return len(self._rooms)
 
     def members(self) -> Iterator[Member]:
         """All open sockets."""
@@ -158,9 +166,12 @@ class Lobby:
             return []
         self.seen(member, now)
         try:
-            if not self._may_send(member, now):
+            if not self._may_send(member, len(frame), now):
                 raise LobbyRefusal(LobbyReason.TOO_MANY_REQUESTS)
-            return self._take(self._rooms[member.room], member, decode_lobby_message(frame), now)
+            message = decode_lobby_message(frame)
+            outputs = self._take(self._rooms[member.room], member, message, now)
+            self.stats.count_message(kind_of(message))
+            return outputs
         except LobbyRefusal as refusal:
             return self._refused(member, refusal, now)
 
@@ -171,7 +182,7 @@ class Lobby:
             return [MemberSend(member, pong_frame())]
         if isinstance(message, NameClaim):
             return self._claim(room, member, message, now)
-        about = "message" if isinstance(message, ChatMessage) else message.kind
+        about = kind_of(message)
         if not member.name:
             raise LobbyRefusal(LobbyReason.NO_NAME, about=about, target=message.target)
         if isinstance(message, ChatMessage):
@@ -180,15 +191,16 @@ class Lobby:
             return self._hang_up(room, member, message)
         return self._call(room, member, message)
 
-    def _may_send(self, member: Member, now: float) -> bool:
+    def _may_send(self, member: Member, size: int, now: float) -> bool:
         rate = self.limits.message_rate
+        cost = min(max(1.0, size / 1024), rate)
         if member.tokens < 0:
             member.tokens = 2 * rate
         member.tokens = min(2 * rate, member.tokens + (now - member.tokens_at) * rate)
         member.tokens_at = now
-        if member.tokens < 1:
+        if member.tokens < cost:
             return False
-        member.tokens -= 1
+        member.tokens -= cost
         return True
 
     def _may_address_all(self, member: Member, now: float) -> bool:
@@ -206,6 +218,7 @@ class Lobby:
         if now - member.refused_at > _FLOOD_TIME:
             member.refused, member.refused_at = 0, now
         member.refused += 1
+        self.stats.count_refusal(refusal.reason)
         if member.refused >= _FLOOD:
             return self._dismiss(member, CloseCode.POLICY, "too many messages that were refused", now)
         if member.refused > _ERROR_BURST and member.refused % 10:
@@ -227,6 +240,8 @@ class Lobby:
             while another_name(name, number) in room.members:
                 number += 1
             name = another_name(name, number)
+            outputs.append(MemberSend(member, name_given_frame(member.number, name)))
+        elif claim.asked:
             outputs.append(MemberSend(member, name_given_frame(member.number, name)))
         if member.name == name:
             return [*outputs, self._whole_list(room, member)]
@@ -336,6 +351,7 @@ class Lobby:
             outputs.append(MemberSend(member, frame))
         room.left.clear()
         room.joined.clear()
+        self.stats.list_bytes += size
         # What this cost decides when the next is due.
         room.listed_at = now + max(0.0, size / self.limits.list_bytes - self.limits.list_interval)
         room.due = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from ..reasons import LobbyReason
 from ..wire.close_codes import CloseCode
 
-__all__ = ["Member", "MemberClose", "MemberDrop", "MemberOutput", "MemberPing", "MemberSend", "Room"]
+__all__ = ["LobbyStats", "Member", "MemberClose", "MemberDrop", "MemberOutput", "MemberPing", "MemberSend", "Room"]
 
 MAX_PARTNERS = 64
 """So many are remembered with whom there was an offer; nobody has more than one call at a time."""
@@ -124,6 +125,25 @@ class Room:
         # Also one that came since: who came later got a list with it.
         self.left[name] = None
         self.version += 1
+
+
+class LobbyStats:
+    """Counters since the start."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, int] = {}
+        """What was taken, by type."""
+        self.refusals: dict[LobbyReason, int] = {}
+        self.list_bytes = 0
+        """Of all lists of who is there, and of their changes."""
+
+    def count_message(self, kind: str) -> None:
+        """One was taken."""
+        self.messages[kind] = self.messages.get(kind, 0) + 1
+
+    def count_refusal(self, reason: LobbyReason) -> None:
+        """One was not."""
+        self.refusals[reason] = self.refusals.get(reason, 0) + 1
 
 
 class MemberSend(msgspec.Struct, frozen=True, gc=False):

@@ -43,6 +43,7 @@ class Metrics(Collector):
             messages.add_metric([name], value)
         yield messages
         yield from turn_metrics(self._context.turn)
+        yield from self._lobby()
         requests = CounterMetricFamily("sightline_requests", "HTTP answers.", labels=["operation", "status"])
         for (operation, status), count in self._context.requests.items():
             requests.add_metric([operation, str(status)], count)
@@ -53,3 +54,23 @@ class Metrics(Collector):
         for (where, reason), count in self._context.refusals.items():
             refusals.add_metric([where, reason.value], count)
         yield refusals
+
+    def _lobby(self) -> Iterator[Metric]:
+        lobby = self._context.lobby
+        yield GaugeMetricFamily("sightline_lobby_sockets", "Sockets of people who call each other.", value=len(lobby))
+        yield GaugeMetricFamily("sightline_lobby_rooms", "Rooms that somebody is in.", value=lobby.rooms)
+        messages = CounterMetricFamily(
+            "sightline_lobby_messages", "Messages of a lobby that were taken.", labels=["type"]
+        )
+        for kind, count in lobby.stats.messages.items():
+            messages.add_metric([kind], count)
+        yield messages
+        refusals = CounterMetricFamily(
+            "sightline_lobby_refusals", "Messages of a lobby that were not.", labels=["reason"]
+        )
+        for reason, count in lobby.stats.refusals.items():
+            refusals.add_metric([reason.value], count)
+        yield refusals
+        yield CounterMetricFamily(
+            "sightline_lobby_list_bytes", "Bytes of the lists of who is there.", value=lobby.stats.list_bytes
+        )

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from ..errors import MalformedMessage
+from ..reasons import LOBBY_REASONS, LobbyReason
 
 __all__ = [
     "LOBBY_REASONS",
@@ -35,6 +34,7 @@ __all__ = [
     "decode_lobby_message",
     "error_frame",
     "id_frame",
+    "kind_of",
     "name_given_frame",
     "pong_frame",
     "user_changes_frame",
@@ -48,44 +48,12 @@ MAX_TEXT: Final = 2000
 MAX_USER_NAME: Final = 32
 
 _NAME_PUNCTUATION: Final = frozenset(" ._-")
+_INVISIBLE: Final = frozenset("\u115f\u1160\u3164\uffa0")
+"""Letters to Unicode (Hangul fillers), and nothing to the eye: with them two names could look the same."""
+_SPACES: Final = re.compile(" {2,}")
 _TAG: Final = re.compile(r"<[^>]*>")
 _WORD: Final = re.compile(r"[a-z-]{1,40}")
 _SDP_TYPES: Final = {"video-offer": "offer", "video-answer": "answer"}
-
-
-class LobbyReason(StrEnum):
-    """Why the lobby did not do what a message asked for; as in ``sightline.reasons``, an id never changes."""
-
-    MALFORMED = "malformed"
-    TOO_LARGE = "too-large"
-    UNKNOWN_TYPE = "unknown-type"
-    BAD_NAME = "bad-name"
-    NO_NAME = "no-name"
-    UNKNOWN_TARGET = "unknown-target"
-    TO_ONESELF = "to-oneself"
-    NO_CALL = "no-call"
-    BAD_MESSAGE = "bad-message"
-    TOO_MANY_REQUESTS = "too-many-requests"
-
-
-LOBBY_REASONS: Final = MappingProxyType(
-    {
-        LobbyReason.MALFORMED: "The message is not a JSON object with a type. Send one in a text frame.",
-        LobbyReason.TOO_LARGE: f"The message is larger than {MAX_LOBBY_FRAME} bytes. Send less.",
-        LobbyReason.UNKNOWN_TYPE: "The lobby has no message of this type. Check its spelling.",
-        LobbyReason.BAD_NAME: (
-            f"A name has 1 to {MAX_USER_NAME} letters, digits, spaces, '.', '_' or '-', and not spaces alone. "
-            "Choose another one."
-        ),
-        LobbyReason.NO_NAME: "This connection has no name yet, so nobody could tell who it is. Send a username first.",
-        LobbyReason.UNKNOWN_TARGET: "Nobody of that name is in the room: they have left, or changed their name.",
-        LobbyReason.TO_ONESELF: "Nobody can call themselves. Choose somebody else.",
-        LobbyReason.NO_CALL: "There is no call with that person: it has ended, or was never offered. Offer one first.",
-        LobbyReason.BAD_MESSAGE: "A part of the message is missing or not of its form. Check it against the protocol.",
-        LobbyReason.TOO_MANY_REQUESTS: "Too many messages came in a short time; this one was dropped. Send fewer.",
-    }
-)
-"""For a person: what happened, what it means, what to do."""
 
 
 class LobbyRefusal(MalformedMessage):
@@ -105,6 +73,8 @@ class NameClaim(msgspec.Struct, frozen=True):
 
     name: str
     resume: str = ""
+    asked: str = ""
+    """The wish as it came, where it is not the name: its owner has to be told."""
 
 
 class ChatMessage(msgspec.Struct, frozen=True):
@@ -134,20 +104,22 @@ _encode = msgspec.json.Encoder().encode
 
 
 def check_user_name(text: object) -> str:
-    """The name as it is shown (NFC, no spaces around it); raises LobbyRefusal.
+    """The name as it is shown (NFC, no spaces around it, one between words); raises LobbyRefusal.
 
     Letters and digits are those of Unicode (``\\p{L}``, ``\\p{N}``). Nothing that HTML knows is among them: the sample
     prints names as HTML.
     """
     # Before all else, so that nobody has a megabyte normalised. NFC never makes four times less of a text.
     if isinstance(text, str) and len(text) <= 4 * MAX_USER_NAME:
-        name = unicodedata.normalize("NFC", text).strip(" ")
+        name = _SPACES.sub(" ", unicodedata.normalize("NFC", text).strip(" "))
         if 0 < len(name) <= MAX_USER_NAME and all(map(_is_name_character, name)):
             return name
     raise LobbyRefusal(LobbyReason.BAD_NAME, about="username")
 
 
 def _is_name_character(character: str) -> bool:
+    if character in _INVISIBLE:
+        return False
     return character in _NAME_PUNCTUATION or unicodedata.category(character)[0] in "LN"
 
 
@@ -170,8 +142,9 @@ def decode_lobby_message(frame: bytes | str) -> NameClaim | ChatMessage | CallMe
         raise LobbyRefusal(LobbyReason.MALFORMED)
     match kind:
         case "username":
-            resume = message.get("resume")
-            return NameClaim(check_user_name(message.get("name")), resume if isinstance(resume, str) else "")
+            asked, resume = message.get("name"), message.get("resume")
+            name = check_user_name(asked)
+            return NameClaim(name, resume if isinstance(resume, str) else "", "" if asked == name else str(asked))
         case "message":
             return _chat(message)
         case "ping":
@@ -180,6 +153,19 @@ def decode_lobby_message(frame: bytes | str) -> NameClaim | ChatMessage | CallMe
             return _call(kind, message)
         case _:
             raise LobbyRefusal(LobbyReason.UNKNOWN_TYPE, about=kind[:40])
+
+
+def kind_of(message: NameClaim | ChatMessage | CallMessage | Ping) -> str:
+    """The type that it came with."""
+    match message:
+        case CallMessage(kind=kind):
+            return kind
+        case NameClaim():
+            return "username"
+        case ChatMessage():
+            return "message"
+        case Ping():
+            return "ping"
 
 
 def _chat(message: dict[str, Any]) -> ChatMessage:

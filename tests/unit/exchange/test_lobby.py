@@ -96,6 +96,41 @@ def three(hall: Hall) -> tuple[Member, Member, Member]:
     return members
 
 
+def test_a_name_that_was_bettered_is_told() -> None:
+    hall = Hall()
+    ann = hall.enter(" Ann  O. ")
+    assert [frame.get("name") for frame in hall.told(ann, "rejectusername")] == ["Ann O."]
+    assert hall.lobby.users("r") == ["Ann O."]
+
+
+def test_large_messages_count_for_several() -> None:
+    hall = Hall()
+    ann, bob = hall.enter("Ann"), hall.enter("Bob")
+    for _ in range(100):
+        hall.say(ann, type="video-offer", target="Bob", sdp={"type": "offer", "sdp": "v" * 60_000})
+    assert len(hall.told(bob, "video-offer")) == 3, "200 kB at once, and no more"
+    assert {error["reason"] for error in hall.told(ann, "error")} == {"too-many-requests"}
+    hall.later(1)
+    hall.offer(ann, "Bob")
+    assert len(hall.told(bob, "video-offer")) == 1
+
+
+def test_what_happens_is_counted() -> None:
+    hall = Hall()
+    ann = hall.enter("Ann")
+    hall.enter("Bob", room="other")
+    hall.offer(ann, "Ann")
+    hall.offer(ann, "Nobody")
+    hall.say(ann, type="ping")
+    stats = hall.lobby.stats
+    assert (len(hall.lobby), hall.lobby.rooms) == (2, 2)
+    assert stats.messages == {"username": 2, "ping": 1}
+    assert stats.refusals == {"to-oneself": 1, "unknown-target": 1}
+    hall.enter("Cem")
+    hall.later(1)
+    assert stats.list_bytes > 0
+
+
 def test_whoever_asks_is_told_that_the_service_is_there_with_a_name_or_without() -> None:
     hall = Hall()
     for member in (hall.enter(), hall.enter("Ann")):

@@ -53,6 +53,14 @@ def test_a_ping_is_a_ping_whatever_else_it_holds() -> None:
 
 def test_a_name_is_composed_and_has_no_spaces_around_it() -> None:
     assert check_user_name("  Rene\u0301 ") == "René"
+    assert check_user_name("Ann  of   X") == "Ann of X", "as it looks on a page"
+    assert read(type="username", name=" Ann ") == NameClaim("Ann", "", " Ann "), "its owner has to know"
+
+
+@pytest.mark.parametrize("filler", "\u115f\u1160\u3164\uffa0")
+def test_letters_that_nobody_sees_are_none(filler: str) -> None:
+    assert unicodedata.category(filler) == "Lo"
+    assert refusal(json.dumps({"type": "username", "name": f"Ann{filler}"})).reason is LobbyReason.BAD_NAME
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ export class LobbyClient extends Emitter {
   /** @param {string} name  1 to 32 letters, digits, spaces and `._-` */
   open(name) {
     this.close();
-    this.name = name;
+    this.name = name.normalize('NFC').trim().replace(/ {2,}/g, ' '); // as the lobby would write it
     this.#tries = 0;
     void this.#connect();
   }

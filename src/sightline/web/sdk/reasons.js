@@ -227,6 +227,38 @@ export const REASONS = Object.freeze({
   }),
 });
 
+/** Why a lobby did not do what a message asked for. @type {Readonly<Record<string, string>>} */
+export const LOBBY_REASONS = Object.freeze({
+  'malformed': 'The message is not a JSON object with a type. Send one in a text frame.',
+  'too-large': 'The message is larger than 64 KiB. Send less.',
+  'unknown-type': 'The lobby has no message of this type. Check its spelling.',
+  'bad-name': "A name has 1 to 32 letters, digits, spaces, '.', '_' or '-', and not spaces alone. Choose another one.",
+  'no-name': 'This connection has no name yet, so nobody could tell who it is. Send a username first.',
+  'unknown-target': 'Nobody of that name is in the room: they have left, or changed their name.',
+  'to-oneself': 'Nobody can call themselves. Choose somebody else.',
+  'no-call': 'There is no call with that person: it has ended, or was never offered. Offer one first.',
+  'bad-message': 'A part of the message is missing or not of its form. Check it against the protocol.',
+  'too-many-requests': 'Too many messages came in a short time; this one was dropped. Send fewer.',
+});
+
+/** How a call ended; `{peer}` stands for the other one's name. @type {Readonly<Record<string, string>>} */
+export const CALL_ENDS = Object.freeze({
+  'hung-up': 'You ended the call.',
+  'refused': 'You declined the call.',
+  'left': '{peer} ended the call.',
+  'declined': '{peer} declined the call.',
+  'busy': '{peer} is in another call. Try again in a while.',
+  'cancelled': '{peer} no longer calls.',
+  'no-answer': '{peer} does not answer.',
+  'missed': 'You missed a call from {peer}.',
+  'gone': 'Nobody of the name {peer} is in the room now.',
+  'peer-no-media': '{peer} cannot use camera and microphone.',
+  'no-path': 'No connection to {peer} could be made: a firewall may be in the way.',
+  'lost': 'The connection to {peer} was lost.',
+  'replaced': '{peer} opened the page, or began, anew.',
+  'internal': 'The two sides did not understand each other.',
+});
+
 /**
  * What a close code says where no notice came; null for one that says nothing.
  *
