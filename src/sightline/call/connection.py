@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 CHAT: Final = "chat"
 """Label of the data channel that both sides write lines on; whoever offers first opens it."""
+_STATUS: Final = "status"
+"""Label of the one on which pages tell each other what they send."""
 
 
 class CallConnection:
@@ -210,7 +212,7 @@ class CallConnection:
             self._log.info("%s takes no data channel: lines go through the lobby", self._to)
 
     def _message(self, label: str, content: str | bytes) -> None:
-        if isinstance(content, str) and not self._over:
+        if label != _STATUS and isinstance(content, str) and not self._over:
             self._on_text(content)
 
     def _say(self, message: machine.Input) -> None:
