@@ -9,7 +9,7 @@ __all__ = ["RungChoice"]
 _SEVERE, _MILD = 0.75, 0.95
 """Parts of what the picture takes: a path with less than the one is far too narrow, with less than the other a bit."""
 
-_SEVERE_AFTER, _MILD_AFTER = 0.7, 3.0
+_SEVERE_AFTER, _MILD_AFTER = 0.9, 3.0
 """Seconds for which that must last. One step back of an estimator, to 0.85, is over within two."""
 
 _FITS = 1.1
@@ -27,14 +27,12 @@ _ROOM = 1.2
 _PROBE = 1.3
 """What is probed for, so that the outcome shows that room."""
 
-_PROBE_TAKES = 3.0
-"""Seconds in which a probe shows what it found."""
+_PROBE_AGAIN = 1.0
+"""Seconds after which a probe is asked for once more, as long as nothing came of it: who probes knows how often it may.
+"""
 
 _FIRST_WAIT, _LAST_WAIT = 4.0, 120.0
 """Seconds until the next rise after one that failed; doubled each time."""
-
-_LAST_PROBE_WAIT = 16.0
-"""The same of probes, which harm nobody."""
 
 _PROVEN = 15.0
 """Seconds after which a rise has not failed."""
@@ -53,9 +51,7 @@ class RungChoice:
         self._rose_at: float | None = None
         self._wait = _FIRST_WAIT
         self._not_before = 0.0
-        self._probe_wait = _FIRST_WAIT
         self._probe_not_before = 0.0
-        self._probing_since: float | None = None
 
     def switched(self, now: float) -> None:
         """The wanted rendition is the one that is sent from now on."""
@@ -85,10 +81,10 @@ class RungChoice:
         return self._look_up(now, needs, available)
 
     def probed(self, now: float, *, possible: bool) -> None:
-        """What came of a probe that was asked for: it is under way, or there is nothing to probe with, and the greater
+        """What came of asking for a probe: it has its turn, or there is nothing to probe with, so that the greater
         rendition has to be its own trial."""
         if possible:
-            self._probing_since = now
+            self._probe_not_before = now + _PROBE_AGAIN
         else:
             self._rise(now, self.rung - 1)
 
@@ -120,22 +116,15 @@ class RungChoice:
             self._rose_at = None
         lower = range(self.rung + 1, last)
         self.rung = next((rung for rung in lower if self._fits(needs[rung], available, _FITS)), last)
-        self._probing_since = None
         self.switched(now)
 
     def _look_up(self, now: float, needs: Sequence[float | None], available: float | None) -> int | None:
-        if self._calm_since is None and self._probing_since is not None:
-            self._probe_failed(now)
         if self.rung == 0 or self._calm_since is None or now - self._calm_since < _STABLE or now < self._not_before:
             return None
         for rung in range(self.rung):
             if self._fits(needs[rung], available, _ROOM):
                 self._rise(now, rung)
                 return None
-        if self._probing_since is not None:
-            if now - self._probing_since >= _PROBE_TAKES:
-                self._probe_failed(now)
-            return None
         if now < self._probe_not_before or self._rose_at is not None:
             return None
         need = needs[self.rung - 1]
@@ -147,14 +136,7 @@ class RungChoice:
     def _rise(self, now: float, rung: int) -> None:
         self.rung = rung
         self._rose_at = now
-        self._probing_since = None
-        self._probe_wait = _FIRST_WAIT
         self.switched(now)
-
-    def _probe_failed(self, now: float) -> None:
-        self._probing_since = None
-        self._probe_not_before = now + self._probe_wait
-        self._probe_wait = min(_LAST_PROBE_WAIT, self._probe_wait * 2)
 
     @staticmethod
     def _fits(need: float | None, available: float | None, margin: float) -> bool:
