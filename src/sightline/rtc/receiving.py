@@ -14,12 +14,12 @@ from .rtp.packetize import Packets
 from .rtp.rtcp import MalformedRtcp, SourceDescription, build
 from .rtp.stream import OutgoingStream, StreamSettings
 from .sdp import AgreedMedia, Agreement, OurMedia, SourceCodec
-from .sdp.ours import MID
+from .sdp.ours import MID, REMB, TRANSPORT_CC, TRANSPORT_WIDE
 from .srtp import SrtpSession
 
 __all__ = ["EXTENSIONS", "Receiving"]
 
-EXTENSIONS = (MID,)
+EXTENSIONS = (MID, TRANSPORT_WIDE)
 """Header extensions that we read."""
 
 H264_PROFILES = ("42e01f", "42001f", "4d001f", "64001f")
@@ -188,7 +188,12 @@ class Receiving:
             if media.receives and media.kind in ("video", "audio"):
                 taken.setdefault(media.kind, media)
         extension = next((media.extensions[MID] for media in taken.values() if MID in media.extensions), None)
-        self._inlet.agree([_settings(media) for media in taken.values()], mid_extension=extension)
+        counted = (media.extensions.get(TRANSPORT_WIDE) for media in taken.values() if _is_counted(media))
+        self._inlet.agree(
+            [_settings(media) for media in taken.values()],
+            mid_extension=extension,
+            wide_extension=next(counted, None),
+        )
         speaking = agreement.media if self._audio == "sendrecv" else ()  # what else is sent has its own owner
         talking = next((media for media in speaking if media.kind == "audio" and media.sends), None)
         if talking is None:
@@ -211,6 +216,11 @@ class Receiving:
             self._send([self._srtp.protect_rtcp(build([report, name]))])
 
 
+def _is_counted(media: AgreedMedia) -> bool:
+    """Whether the sender counts its packets and wants to hear when each came."""
+    return TRANSPORT_CC in media.codec.feedback and TRANSPORT_WIDE in media.extensions
+
+
 def _settings(media: AgreedMedia) -> IncomingSettings:
     feedback = media.codec.feedback
     return IncomingSettings(
@@ -225,7 +235,7 @@ def _settings(media: AgreedMedia) -> IncomingSettings:
         nack="nack" in feedback,
         pli="nack pli" in feedback,
         fir="ccm fir" in feedback,
-        remb="goog-remb" in feedback,
+        remb=REMB in feedback and not _is_counted(media),
     )
 
 

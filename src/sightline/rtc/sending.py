@@ -10,13 +10,14 @@ from .outgoing import OutgoingMedia
 from .rtp.fanout import Fanout, Feed
 from .rtp.outlet import Outlet, OutletStats, Send
 from .rtp.stream import PLAYOUT_DELAY, OutgoingStream, Rtx, StreamSettings
+from .rtp.transport_wide import SentPackets
 from .sdp import AgreedMedia, Agreement, OurMedia, SourceCodec
-from .sdp.ours import MID
+from .sdp.ours import MID, TRANSPORT_CC, TRANSPORT_WIDE
 from .srtp import SrtpSession
 
 __all__ = ["EXTENSIONS", "Sending"]
 
-EXTENSIONS = (MID, PLAYOUT_DELAY)
+EXTENSIONS = (MID, PLAYOUT_DELAY, TRANSPORT_WIDE)
 """Header extensions that go into our packets where the viewer knows them."""
 
 
@@ -42,6 +43,8 @@ class Sending:
         self._streams: dict[str, OutgoingStream] = {}
         """By kind, those that ended too: who sends again under an SSRC goes on with its numbers."""
         self._outlet: Outlet | None = None
+        self._wide: SentPackets | None = None
+        """Where the viewer tells of each packet; for others nothing is counted."""
         self._srtp: SrtpSession | None = None
         self._warm: list[Callable[[], None]] = []
         self._active = False
@@ -125,6 +128,8 @@ class Sending:
 
     def _build(self, srtp: SrtpSession) -> None:
         """Make the streams that were agreed. Those that stay as they were go on without a break."""
+        if self._wide is None and any(_counts(media) is not None for media in self._agreed.values()):
+            self._wide = SentPackets()
         streams = {kind: self._stream(media, srtp) for kind, media in self._agreed.items()}
         self._streams |= streams
         feeds = {kind: self._feed(media) for kind, media in self._agreed.items()}
@@ -137,6 +142,7 @@ class Sending:
                 cname=self._cname,
                 video=video,
                 audio=audio,
+                wide=self._wide,
                 on_error=self._on_error,
             )
             self._fanout.add(self._outlet, video=feeds.get("video"), audio=feeds.get("audio"), renditions=renditions)
@@ -163,6 +169,7 @@ class Sending:
             mid=media.mid,
             mid_extension=media.extensions.get(MID),
             playout_extension=media.extensions.get(PLAYOUT_DELAY) if media.kind == "video" else None,
+            wide_extension=_counts(media),
         )
         before = self._streams.get(media.kind)
         if before is not None and before.settings == settings:
@@ -174,6 +181,7 @@ class Sending:
             sequence=secrets.randbits(15) if before is None else before.next_sequence,
             timestamp_offset=secrets.randbits(32),
             rtx_sequence=secrets.randbits(15) if before is None else before.next_rtx_sequence,
+            wide=self._wide,
         )
 
     def _feed(self, media: AgreedMedia) -> Feed | None:
@@ -189,3 +197,8 @@ class Sending:
         for stop in self._warm:
             stop()
         self._warm = []
+
+
+def _counts(media: AgreedMedia) -> int | None:
+    """The id under which packets are counted, None where the viewer does not tell of them."""
+    return media.extensions.get(TRANSPORT_WIDE) if TRANSPORT_CC in media.codec.feedback else None

@@ -63,7 +63,8 @@ class Rtx(msgspec.Struct, frozen=True):
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What was negotiated. ``mid`` goes into each packet when the viewer knows the extension's id (RFC 9143 §15).
 
-    ``playout_extension`` is the id of ``PLAYOUT_DELAY``, ``wide_extension`` that of ``TRANSPORT_WIDE``.
+    ``playout_extension`` is the id of ``PLAYOUT_DELAY``, ``wide_extension`` that of the count of all
+    packets of the connection.
     """
 
     ssrc: int

@@ -11,10 +11,7 @@ from .congestion import Arrival, CongestionEstimate
 from .packet import unwrapped
 from .transport_feedback import MAX_REPORTED, REFERENCE_STEP, TransportFeedback
 
-__all__ = ["TRANSPORT_WIDE", "ReceivedPackets", "SentPackets"]
-
-TRANSPORT_WIDE = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
-"""The header extension with a packet's number."""
+__all__ = ["ReceivedPackets", "SentPackets"]
 
 _TICK = 0.00025
 

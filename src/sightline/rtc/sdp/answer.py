@@ -9,7 +9,17 @@ from msgspec.structs import replace
 from ...errors import InvalidSdp, NoCommonCodec
 from .codecs import SourceCodec, choose_codec
 from .description import Codec, Description, Direction, Section, Setup, Transport
-from .ours import FEEDBACK, MAX_MESSAGE_SIZE, OurMedia, Ours, with_sources
+from .ours import (
+    FEEDBACK,
+    MAX_MESSAGE_SIZE,
+    REMB,
+    TRANSPORT_CC,
+    TRANSPORT_WIDE,
+    OurMedia,
+    Ours,
+    prefers_transport_cc,
+    with_sources,
+)
 
 __all__ = ["make_answer"]
 
@@ -26,7 +36,7 @@ def make_answer(offer: Description, ours: Ours) -> Description:
     if not joining:
         raise InvalidSdp("The offer has no media section that is not rejected already.")
     _check(joining[0].transport)
-    share = _Share(ours, _setup(joining[0].transport.setup, ours))
+    share = _Share(ours, _setup(joining[0].transport.setup, ours), _with_transport_cc(joining, ours))
     sections = []
     for offered in offer.sections:
         answered = share.answer(offered) if any(offered is one for one in joining) else None
@@ -73,13 +83,26 @@ def _joining(offer: Description) -> list[Section]:
     return [*wanted, *usable][:1]
 
 
+def _with_transport_cc(joining: Sequence[Section], ours: Ours) -> bool:
+    """Whether all packets of the connection are counted: the picture decides for the sound too."""
+    if TRANSPORT_WIDE not in ours.extensions:
+        return False
+    receives = any(media.kind == "video" and media.receives for media in ours.media)
+    return any(
+        section.kind == "video"
+        and section.extension_id(TRANSPORT_WIDE) in _ONE_BYTE_IDS
+        and any(prefers_transport_cc(codec.feedback, receives=receives) for codec in section.codecs)
+        for section in joining
+    )
+
+
 class _Share:
     """Gives what we have to the sections that want it, each thing once."""
 
-    def __init__(self, ours: Ours, setup: Setup) -> None:
+    def __init__(self, ours: Ours, setup: Setup, transport_cc: bool) -> None:
         self._waiting = list(ours.media)
         self._data_channels = ours.data_channels
-        self._extensions = ours.extensions
+        self._extensions = [uri for uri in ours.extensions if uri != TRANSPORT_WIDE or transport_cc]
         self._transport = ours.transport.with_setup(setup)
 
     def answer(self, offered: Section) -> Section | None:
@@ -130,7 +153,8 @@ def _media(offered: Section, media: OurMedia, transport: Transport, extensions: 
     chosen = _choose(offered, media)
     if chosen is None:
         return None
-    codecs = [_answered(chosen, media)]
+    counted = TRANSPORT_WIDE in extensions and TRANSPORT_CC in chosen.feedback
+    codecs = [_answered(chosen, media, transport_cc=counted)]
     repair = offered.retransmission_of(chosen.payload_type)
     if repair is not None and offered.kind == "video":
         codecs.append(replace(repair, feedback=()))
@@ -146,7 +170,9 @@ def _media(offered: Section, media: OurMedia, transport: Transport, extensions: 
         extensions=tuple(
             replace(extension, direction=None)
             for extension in offered.extensions
-            if extension.uri in extensions and extension.id in _ONE_BYTE_IDS
+            if extension.uri in extensions
+            and extension.id in _ONE_BYTE_IDS
+            and (counted or extension.uri != TRANSPORT_WIDE)
         ),
         rtcp_mux=True,
         rtcp_rsize=offered.rtcp_rsize,
@@ -154,7 +180,7 @@ def _media(offered: Section, media: OurMedia, transport: Transport, extensions: 
     return with_sources(section, media, retransmits=len(codecs) > 1) if direction.sends else section
 
 
-def _answered(codec: Codec, media: OurMedia) -> Codec:
+def _answered(codec: Codec, media: OurMedia, *, transport_cc: bool) -> Codec:
     """The offered codec with what we take up of it.
 
     H.264 keeps the offered ``profile-level-id``, by which browsers find the codec again. Our stream may well be of a
@@ -163,12 +189,17 @@ def _answered(codec: Codec, media: OurMedia) -> Codec:
     if media.kind == "audio":
         stereo = any(one.stereo for one in media.codecs) and media.sends
         extra = (("sprop-stereo", "1"),) if stereo else ()
-        return replace(codec, parameters=(("minptime", "10"), ("useinbandfec", "1"), *extra), feedback=())
+        return replace(
+            codec,
+            parameters=(("minptime", "10"), ("useinbandfec", "1"), *extra),
+            feedback=(TRANSPORT_CC,) if transport_cc else (),
+        )
+    taken = (TRANSPORT_CC, *(one for one in FEEDBACK if one != REMB)) if transport_cc else FEEDBACK
     kept = ("level-asymmetry-allowed", "packetization-mode", "profile-level-id")
     return replace(
         codec,
         parameters=tuple((name, value) for name, value in codec.parameters if name in kept),
-        feedback=tuple(feedback for feedback in codec.feedback if feedback in FEEDBACK),
+        feedback=tuple(feedback for feedback in codec.feedback if feedback in taken),
     )
 
 

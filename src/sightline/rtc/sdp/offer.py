@@ -9,7 +9,16 @@ from msgspec.structs import replace
 
 from .codecs import SourceCodec
 from .description import Codec, Description, Direction, HeaderExtension, Origin, Section, Setup
-from .ours import FEEDBACK, MAX_MESSAGE_SIZE, LocalTransport, OurMedia, Ours, with_sources
+from .ours import (
+    FEEDBACK,
+    MAX_MESSAGE_SIZE,
+    TRANSPORT_CC,
+    TRANSPORT_WIDE,
+    LocalTransport,
+    OurMedia,
+    Ours,
+    with_sources,
+)
 
 __all__ = ["make_offer", "make_restart_offer"]
 
@@ -22,9 +31,11 @@ def make_offer(ours: Ours) -> Description:
     payload_types = count(_FIRST_PAYLOAD_TYPE)
     transport = ours.transport.with_setup(ours.setup or Setup.ACTPASS)
     extensions = tuple(HeaderExtension(number, uri) for number, uri in enumerate(ours.extensions, start=1))
+    # First in the list, and so before REMB, which is for those who know nothing else.
+    first = (TRANSPORT_CC,) if TRANSPORT_WIDE in ours.extensions else ()
     sections = []
     for number, media in enumerate(ours.media):
-        codecs = tuple(_codecs(media, payload_types))
+        codecs = tuple(_codecs(media, payload_types, first))
         section = Section(
             kind=media.kind,
             mid=str(number),
@@ -84,10 +95,10 @@ def _with_candidates(offer: Description, transport: LocalTransport) -> Descripti
     return replace(offer, sections=sections)
 
 
-def _codecs(media: OurMedia, payload_types: Iterator[int]) -> Iterator[Codec]:
+def _codecs(media: OurMedia, payload_types: Iterator[int], feedback: tuple[str, ...]) -> Iterator[Codec]:
     for source in media.codecs:
         codec = _codec(source, next(payload_types))
-        yield codec
+        yield replace(codec, feedback=(*feedback, *codec.feedback))
         if media.kind == "video":
             yield Codec(next(payload_types), "rtx", 90_000, parameters=(("apt", str(codec.payload_type)),))
 

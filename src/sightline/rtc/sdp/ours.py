@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from ..fingerprint import Fingerprint
 from .codecs import SourceCodec
 from .description import Origin, Section, Setup, Source, SourceGroup, Transport
 
-__all__ = ["ABS_SEND_TIME", "FEEDBACK", "MAX_MESSAGE_SIZE", "MID", "LocalTransport", "OurMedia", "Ours", "with_sources"]
+__all__ = [
+    "ABS_SEND_TIME",
+    "FEEDBACK",
+    "MAX_MESSAGE_SIZE",
+    "MID",
+    "REMB",
+    "TRANSPORT_CC",
+    "TRANSPORT_WIDE",
+    "LocalTransport",
+    "OurMedia",
+    "Ours",
+    "prefers_transport_cc",
+    "with_sources",
+]
 
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 
-FEEDBACK = ("goog-remb", "ccm fir", "nack", "nack pli")
-"""What a video stream's receiver may tell us. Not ``transport-cc``: REMB is what libwebrtc sends without it."""
+TRANSPORT_WIDE = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+"""Counts all packets of the connection, for ``TRANSPORT_CC``."""
+
+REMB, TRANSPORT_CC = "goog-remb", "transport-cc"
+"""Two ways to find out what a path carries: the receiver says it, or tells when each packet came."""
+
+FEEDBACK = (REMB, "ccm fir", "nack", "nack pli")
+"""What a video stream's receiver may tell us, and ``TRANSPORT_CC`` in place of REMB where it ``prefers`` that."""
 
 MAX_MESSAGE_SIZE = 262_144
 """Bytes of one data channel message that we take, as browsers do."""
@@ -68,6 +89,17 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
     """
     extensions: tuple[str, ...] = (MID, ABS_SEND_TIME)
     """URIs of those that we can write, and of those that the peer may send."""
+
+
+def prefers_transport_cc(feedback: Sequence[str], *, receives: bool = False) -> bool:
+    """Whether of the feedback that a peer offers ``TRANSPORT_CC`` is taken. ``receives``: whether it is we who give it.
+
+    Browsers name REMB first, and it costs us nothing: they estimate, and their packets need no count. So they keep it.
+    Who names the other one first, or alone, gets that.
+    """
+    if TRANSPORT_CC not in feedback:
+        return False
+    return receives or REMB not in feedback or feedback.index(TRANSPORT_CC) < feedback.index(REMB)
 
 
 def with_sources(section: Section, media: OurMedia, *, retransmits: bool) -> Section:

@@ -11,6 +11,8 @@ from sightline.errors import InvalidSdp
 from sightline.rtc.sdp import (
     Description,
     Direction,
+    OurMedia,
+    Ours,
     Setup,
     SourceCodec,
     agree,
@@ -18,6 +20,7 @@ from sightline.rtc.sdp import (
     parse_description,
     write_description,
 )
+from sightline.rtc.sdp.ours import MID, REMB, TRANSPORT_CC, TRANSPORT_WIDE
 
 from .samples import H264, NAMES, OPUS, TRANSPORT, VP8, audio, master, sample, video
 from .test_parse import descriptions
@@ -257,3 +260,59 @@ def test_any_offer_is_answered_or_refused(offer: Description, data_channels: boo
     assert parse_description(write_description(made)).sections == made.sections
     assert len(made.sections) == len(offer.sections)
     assert agreed.client == (made.setup is Setup.ACTIVE)
+
+
+def counting(*media: OurMedia) -> Ours:
+    """A master that can count its packets."""
+    return msgspec.structs.replace(master(*media), extensions=(MID, TRANSPORT_WIDE))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "offer" in name])
+def test_who_gives_estimates_is_asked_for_nothing_else(name: str) -> None:
+    """No browser's packets are counted: REMB comes first in all their offers, and it costs nothing."""
+    offer = parse_description(sample(name))
+    made = make_answer(offer, counting(video(H264, VP8), audio()))
+    plain = make_answer(offer, msgspec.structs.replace(master(video(H264, VP8), audio()), extensions=(MID,)))
+    assert made == plain
+
+
+def without(offer: Description, *names: str) -> Description:
+    """The same offer of one who does not know that feedback."""
+    sections = tuple(
+        msgspec.structs.replace(
+            section,
+            codecs=tuple(
+                msgspec.structs.replace(codec, feedback=tuple(one for one in codec.feedback if one not in names))
+                for codec in section.codecs
+            ),
+        )
+        for section in offer.sections
+    )
+    return msgspec.structs.replace(offer, sections=sections)
+
+
+def test_where_there_is_no_remb_all_packets_are_counted() -> None:
+    offer = without(parse_description(sample("chromium_offer")), REMB)
+    made = parse_description(write_description(make_answer(offer, counting())))
+    picture, sound, _ = made.sections
+    assert picture.codecs[0].feedback == ("transport-cc", "ccm fir", "nack", "nack pli")
+    assert sound.codecs[0].feedback == ("transport-cc",)
+    assert picture.extension_id(TRANSPORT_WIDE) == sound.extension_id(TRANSPORT_WIDE) == 4
+    agreed = agree(made, offer, offerer=False)
+    assert all(media.extensions[TRANSPORT_WIDE] == 4 for media in agreed.media)
+    assert all(TRANSPORT_CC in media.codec.feedback for media in agreed.media)
+
+
+def test_neither_and_nothing_comes_of_it() -> None:
+    made = make_answer(without(parse_description(sample("chromium_offer")), REMB, TRANSPORT_CC), counting())
+    assert all(section.extension_id(TRANSPORT_WIDE) is None for section in made.sections)
+    assert made.sections[0].codecs[0].feedback == ("ccm fir", "nack", "nack pli")
+
+
+def test_who_receives_tells_of_all_packets_if_it_may() -> None:
+    """A browser that sends offers both; what it does with the one is better than with the other."""
+    offer = parse_description(sample("chromium_offer_two_way"))
+    wish = OurMedia(kind="video", codecs=(H264, VP8), sends=False, receives=True)
+    made = make_answer(offer, counting(wish))
+    assert TRANSPORT_CC in made.sections[0].codecs[0].feedback
+    assert REMB not in made.sections[0].codecs[0].feedback

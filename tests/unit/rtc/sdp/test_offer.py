@@ -20,6 +20,7 @@ from sightline.rtc.sdp import (
     profile_level_id_of,
     write_description,
 )
+from sightline.rtc.sdp.ours import MID, TRANSPORT_WIDE
 
 from .samples import TRANSPORT, audio, master, sample, video, viewer
 
@@ -228,3 +229,23 @@ def test_the_profile_of_a_stream_is_in_its_sps() -> None:
     assert profile_level_id_of(bytes.fromhex("000000010910 0000000167640c28acd9 0000000168ee")) == "640c28"
     assert profile_level_id_of(bytes.fromhex("000001 65 8884")) is None
     assert profile_level_id_of(b"") is None
+
+
+def test_our_viewer_and_our_master_count_packets() -> None:
+    extensions = (MID, TRANSPORT_WIDE)
+    offer = read_back(make_offer(msgspec.structs.replace(viewer(THEIRS), extensions=extensions)))
+    assert offer.sections[0].codecs[0].feedback[:2] == ("transport-cc", "goog-remb"), "REMB for those who know no other"
+    answer = read_back(make_answer(offer, msgspec.structs.replace(master(), extensions=extensions)))
+    for agreed in (agree(answer, offer, offerer=False), agree(offer, answer, offerer=True)):
+        for media in agreed.media:
+            assert "transport-cc" in media.codec.feedback
+            assert "goog-remb" not in media.codec.feedback
+            assert media.extensions[TRANSPORT_WIDE] == 2
+
+
+def test_a_master_that_knows_only_remb_gets_that_of_our_viewer() -> None:
+    offer = read_back(make_offer(msgspec.structs.replace(viewer(THEIRS), extensions=(MID, TRANSPORT_WIDE))))
+    answer = read_back(make_answer(offer, msgspec.structs.replace(master(), extensions=(MID,))))
+    picture = agree(offer, answer, offerer=True).media[0]
+    assert picture.codec.feedback == ("goog-remb", "ccm fir", "nack", "nack pli")
+    assert TRANSPORT_WIDE not in picture.extensions
