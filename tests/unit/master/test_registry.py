@@ -11,8 +11,11 @@ import pytest
 
 from sightline.errors import InvalidSdp, NoCommonCodec, ServiceUnreachable
 from sightline.master.registry import Registry
+from sightline.master.voices import Voices
+from sightline.media.received import ReceivedFrame
 from sightline.reasons import Reason as NoticeReason
 from sightline.rtc.peer import ConnectionState, Reason
+from sightline.rtc.rtp.incoming import EncodedFrame
 from sightline.sessions.roster import Happening, ViewerEvent
 from sightline.wire.extras import SocketState
 from sightline.wire.messages import MessageType
@@ -43,7 +46,9 @@ def offer(session: str = "1", ufrag: str = "abcd", *, fingerprint: str = FINGERP
 class Desk:
     """The registry with all that it needs, and what it said."""
 
-    def __init__(self, tasks: asyncio.TaskGroup, *, max_viewers: int | None = None) -> None:
+    def __init__(
+        self, tasks: asyncio.TaskGroup, *, max_viewers: int | None = None, voices: Voices | None = None
+    ) -> None:
         self.engine = HandEngine()
         self.told: list[tuple[str, str]] = []
         self.sent: list[tuple[str, MessageType, object]] = []
@@ -59,6 +64,7 @@ class Desk:
             notify=self.notify,
             publish=self.publish,
             on_command=lambda client_id, role, request: self.commands.append((client_id, role)),
+            voices=voices,
             max_viewers=max_viewers,
         )
 
@@ -415,3 +421,57 @@ async def test_a_master_that_connects_anew_has_not_forgotten_who_may_what(desk: 
     desk.registry.forget_signaling()
     command(peer)
     assert desk.commands == [("viewer-1", "operator")]
+
+
+class Ears(Voices):
+    """Notes who is heard."""
+
+    def __init__(self, roles: Sequence[str] | None = None) -> None:
+        super().__init__("ffmpeg:s16le:/dev/null", roles=roles)
+        self.heard: list[str] = []
+        self.left: list[str] = []
+
+    def hear(self, client_id: str, frame: ReceivedFrame) -> None:
+        self.heard.append(client_id)
+
+    def leave(self, client_id: str) -> None:
+        self.left.append(client_id)
+
+
+def speak(peer: HandPeer) -> None:
+    if peer.on_frame is not None:
+        peer.on_frame(EncodedFrame("audio", "opus", b"\x78", 0, False, 0.0, None))
+
+
+async def test_viewers_are_heard_until_they_are_gone_and_only_where_somebody_listens(
+    desk: Desk, tasks: asyncio.TaskGroup
+) -> None:
+    assert not (await desk.offer("viewer-1")).hears
+    ears = Ears()
+    listening = Desk(tasks, voices=ears)
+    peer = await listening.offer("viewer-1")
+    assert peer.hears
+    speak(peer)
+    other = await listening.offer("viewer-1", offer("3"))
+    speak(peer)
+    speak(other)
+    assert ears.heard == ["viewer-1", "viewer-1"]
+    assert ears.left == ["viewer-1"]
+    listening.registry.close()
+    speak(other)
+    assert len(ears.heard) == 2
+
+
+async def test_only_roles_that_may_talk_are_heard_and_only_as_long_as_they_have_them(tasks: asyncio.TaskGroup) -> None:
+    ears = Ears(["operator"])
+    desk = Desk(tasks, voices=ears)
+    for client_id, role in (("guest", "viewer"), ("owner", "operator"), ("old", None)):
+        desk.registry.signaling(client_id, SocketState(open=True, role=role))
+    peers = {client_id: await desk.offer(client_id) for client_id in ("guest", "owner", "old")}
+    assert [client_id for client_id, peer in peers.items() if peer.hears] == ["owner"]
+    for peer in peers.values():
+        speak(peer)
+    desk.registry.signaling("owner", SocketState(open=False, role=None))
+    speak(peers["owner"])
+    assert ears.heard == ["owner"]
+    desk.registry.close()
