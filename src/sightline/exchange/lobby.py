@@ -20,6 +20,7 @@ from ..errors import ClientLimitExceeded
 from ..timers import DEFAULT_TIMERS, Timers
 from ..wire.close_codes import CloseCode
 from ..wire.lobby import (
+    MAX_LOBBY_FRAME,
     CallMessage,
     ChatMessage,
     LobbyReason,
@@ -193,7 +194,7 @@ class Lobby:
 
     def _may_send(self, member: Member, size: int, now: float) -> bool:
         rate = self.limits.message_rate
-        cost = min(max(1.0, size / 1024), rate)
+        cost = min(max(1.0, size / 1024), rate) if size <= MAX_LOBBY_FRAME else 1.0
         if member.tokens < 0:
             member.tokens = 2 * rate
         member.tokens = min(2 * rate, member.tokens + (now - member.tokens_at) * rate)
@@ -372,6 +373,8 @@ class Lobby:
         return outputs
 
     def _checked(self, member: Member, now: float) -> list[MemberOutput]:
+        if member.until is not None and now >= member.until:
+            return self._dismiss(member, CloseCode.NOT_ALLOWED, "the link has expired", now)
         silence = now - member.last_seen
         if silence >= self.timers.dead:
             self.leave(member, now)

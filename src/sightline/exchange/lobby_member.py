@@ -36,17 +36,27 @@ class Member:
         "shell",
         "tokens",
         "tokens_at",
+        "until",
         "version",
     )
 
     def __init__(
-        self, room: str, *, resume: str, key_id: str = "", extras: bool = False, now: float, shell: object = None
+        self,
+        room: str,
+        *,
+        resume: str,
+        key_id: str = "",
+        until: float | None = None,
+        extras: bool = False,
+        now: float,
+        shell: object = None,
     ) -> None:
-        """``resume`` is not to be guessed: with it a later socket takes this one's name over. ``shell`` is the I/O
-        side's own object, never touched here."""
+        """``resume`` is not to be guessed: with it a later socket takes this one's name over. ``until``: when its link
+        runs out. ``shell`` is the I/O side's own object, never touched here."""
         self.room = room
         self.resume = resume
         self.key_id = key_id
+        self.until = until
         self.extras = extras
         """It wants changes of the list instead of the list, and text as it was written."""
         self.shell = shell

@@ -148,18 +148,19 @@ async def serve_lobby(context: Context, request: web.BaseRequest) -> web.StreamR
     room, ticket = query.get("room") or OPEN_ROOM, query.get("token", "")
     if _is_foreign(context, request):
         raise LinkError(Reason.FOREIGN_ORIGIN, "This page is not of this service.", http_status=403)
-    link_id = ""
+    link: Key | None = None
     if ticket:
         link_id = read_ticket(context.store.service_secret, ticket, room=room, now=context.wall())
         if link_id:
-            _check_scope(_active_link(context, link_id), room)
+            link = _active_link(context, link_id)
+            _check_scope(link, room)
     else:
         _check_open(context, request)
-    return await serve_member(context, request, room=room, link_id=link_id, extras=query.get("extras") == "1")
+    return await serve_member(context, request, room=room, link=link, extras=query.get("extras") == "1")
 
 
 async def serve_member(
-    context: Context, request: web.BaseRequest, *, room: str, link_id: str = "", extras: bool = False
+    context: Context, request: web.BaseRequest, *, room: str, link: Key | None = None, extras: bool = False
 ) -> web.StreamResponse:
     """Serve a socket that may enter that room. Raises KvsError before the upgrade."""
     if not is_name(room):
@@ -186,8 +187,15 @@ async def serve_member(
     if transport is None:
         return ws
     socket = Socket(ws, transport, outbox=context.outbox, trace_id=secrets.token_hex(4))
+    now = context.steady()
     member = Member(
-        room, resume=secrets.token_urlsafe(16), key_id=link_id, extras=extras, now=context.steady(), shell=socket
+        room,
+        resume=secrets.token_urlsafe(16),
+        key_id=link.access_key_id if link else "",
+        until=now + link.expires_at - context.wall() if link and link.expires_at is not None else None,
+        extras=extras,
+        now=now,
+        shell=socket,
     )
     try:
         outputs = context.lobby.join(member)

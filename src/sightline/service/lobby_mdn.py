@@ -5,8 +5,10 @@ For development only, and off unless asked for: whoever reaches the port is in t
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -73,13 +75,25 @@ class MdnPort:
     def _is_foreign(self, request: web.BaseRequest) -> bool:
         """The sample's page is of another port of the same host, so ports are not compared here.
 
-        On loopback the host must be called so: a name that only resolves to it (DNS rebinding) is somebody else's.
+        The host must be called as this one is: a name that only resolves to it (DNS rebinding) is somebody else's.
         """
+        settings = self._context.settings
         host = re.sub(r":\d+\Z", "", request.headers.get("Host", "")).strip("[]").lower()
-        if self._context.settings.open_lobby != "lan" and host not in _LOCAL_NAMES:
+        if host not in _LOCAL_NAMES and not (
+            settings.open_lobby == "lan" and _is_in_network(host, settings.public_host)
+        ):
             return True
         origin = request.headers.get("Origin")
         try:
             return origin is not None and (urlsplit(origin).hostname or "") != host
         except ValueError:
             return True
+
+
+def _is_in_network(host: str, named: Sequence[str]) -> bool:
+    """Whether that is an address, or a name that nobody outside can give: a page of the net has another one."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host in named or (bool(host) and "." not in host.removesuffix(".local"))
+    return True

@@ -96,6 +96,18 @@ def three(hall: Hall) -> tuple[Member, Member, Member]:
     return members
 
 
+def test_a_socket_ends_with_its_link() -> None:
+    hall = Hall()
+    ann = Member("r", resume="s", key_id="k", until=hall.now + 20, now=hall.now)
+    hall.perform(hall.lobby.join(ann))
+    hall.say(ann, type="username", name="Ann")
+    hall.later(19)
+    assert hall.closed == {}
+    hall.later(1)
+    assert hall.closed == {ann: CloseCode.NOT_ALLOWED}
+    assert hall.lobby.users("r") == []
+
+
 def test_a_name_that_was_bettered_is_told() -> None:
     hall = Hall()
     ann = hall.enter(" Ann  O. ")

@@ -164,6 +164,15 @@ def test_an_address_is_good_for_a_minute_and_a_link_until_it_is_revoked() -> Non
         assert await refused(url) == 401
         service.clock.later(600)
         assert id_of(await session(service, other["token"])) == (401, "link-expired")
+        third = await link(service)
+        url = str((await session(service, third["token"])).json["url"])
+        async with entered(url, "Ann") as ann:
+            service.clock.later(601)
+            perform_lobby(service.context.lobby.tick(service.clock.steady))
+            with pytest.raises(ConnectionClosed) as caught:
+                await until(ann, "never")
+            assert caught.value.rcvd is not None
+            assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (4403, "the link has expired")
 
     run(body)
 
