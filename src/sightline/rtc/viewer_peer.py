@@ -75,6 +75,12 @@ class ViewerPeer(PeerLink):
         """Whether a TURN server has refused our credentials: they are wrong or have expired."""
         return self._ice.turn_refused
 
+    @property
+    def can_talk(self) -> bool:
+        """Whether the master has agreed to hear us; False before its answer."""
+        media = self._agreement.media if self._agreement is not None else ()
+        return any(one.kind == "audio" and one.sends for one in media)
+
     def statistics(self) -> PeerStatistics:
         """The figures of now."""
         srtp = self._transport.srtp

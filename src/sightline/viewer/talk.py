@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from ..errors import UnsupportedMedia
+from ..media.opus_packets import opus_samples
 from ..media.source import Source
 from ..media.units import EncodedUnit
 
 __all__ = ["Talk"]
-
-_SAMPLES: Final = 960
-"""Of a packet: 20 ms, as all of our sources make them."""
 
 
 class Talk:
@@ -47,4 +44,4 @@ class Talk:
             await owned.aclose()
 
     def _pass_on(self, unit: EncodedUnit) -> None:
-        self._send(unit.data, _SAMPLES)
+        self._send(unit.data, opus_samples(unit.data))

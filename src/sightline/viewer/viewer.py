@@ -224,6 +224,12 @@ class Viewer:
         self._media.record(recorder)
         return recorder
 
+    @property
+    def can_talk(self) -> bool:
+        """Whether the camera of this connection plays what ``speak`` sends; False while there is none."""
+        peer = self._attempt.peer if self._attempt is not None else None
+        return peer is not None and peer.can_talk
+
     async def speak(self, source: Source | str | None) -> None:
         """Send the sound of a source, or of what ``open_source`` opens, to the camera; None falls silent.
 

@@ -165,6 +165,7 @@ async def test_a_viewer_is_heard_by_a_master_that_listens(source: TestPicture) -
     talk = Talk(source)
     answer = await talk.begin()
     assert directions(answer) == {"video": "sendonly", "audio": "sendrecv"}
+    assert talk.viewer.can_talk
     await talk.speak()
     assert {(frame.kind, frame.codec, frame.data) for frame in talk.heard} == {("audio", "opus", SILENCE)}
     received = talk.peer.statistics().received
@@ -200,6 +201,7 @@ async def test_a_master_that_does_not_listen_says_so_and_a_viewer_need_not_talk(
     talk = Talk(source, hears=False)
     answer = await talk.begin()
     assert directions(answer) == {"video": "sendonly", "audio": "sendonly"}
+    assert not talk.viewer.can_talk
     await talk.aclose()
     silent = Talk(source, audio="recvonly")
     assert directions(await silent.begin()) == {"video": "sendonly", "audio": "sendonly"}

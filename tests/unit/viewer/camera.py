@@ -64,6 +64,7 @@ class HandPeer:
         self.channels: Any = HandChannels()
         self.last_heard = float("-inf")
         self.turn_refused = False
+        self.can_talk = False
         self.accepted: list[str] = []
         self.candidates: list[Mapping[str, object]] = []
         self.offers = 0
