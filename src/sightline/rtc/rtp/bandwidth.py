@@ -154,6 +154,9 @@ class Bandwidth:
         """A probe at ``rate`` took so long to come that the path carries ``carried``, both in bits per second."""
         if carried < _SATURATED * rate:
             self._trouble(now, limit=carried)
+        elif self._limit is not None:
+            # It was so, and is no longer: this went through.
+            self._limit = max(self._limit, min(rate, carried))
         self._probed.add(min(rate, carried), now)
 
     # -- what follows --------------------------------------------------------------------------------------------------

@@ -140,3 +140,18 @@ def test_a_queue_shows_in_the_round_trip() -> None:
         bandwidth.receive_round_trip(rtt, sent=1e6, now=104.0 + second)
     assert bandwidth.limited(105.0)
     assert bandwidth.available(105.0) == 850_000
+
+
+def test_what_a_probe_shows_counts_more_than_what_was_before() -> None:
+    """A path that was narrow a while ago and is wide now."""
+    bandwidth = Bandwidth()
+    bandwidth.receive_estimate(400_000, sent=300_000, now=100.0)
+    bandwidth.receive_round_trip(0.05, sent=300_000, now=100.0)
+    for second in (101.0, 102.0):
+        bandwidth.receive_round_trip(0.5, sent=300_000, now=second)
+    narrow = bandwidth.available(103.0)
+    assert narrow is not None
+    assert narrow < 300_000
+    bandwidth.receive_probe(2_000_000, 1_950_000, now=110.0)
+    assert bandwidth.available(110.0) == 1_950_000
+    assert not bandwidth.limited(110.0)
