@@ -6,22 +6,18 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final, Literal, Self
 
 import msgspec
 
 from ..client.network import NetworkWatcher
-from ..client.socket import http_session, trusting
+from ..client.socket import http_session
 from ..errors import SightlineError
-from ..media.source import Source, open_source
+from ..media.source import Source
 from ..observe.log import bind
-from ..rtc.call_peer import CallPeer
-from ..rtc.certificates import Certificate
-from ..rtc.engine import Engine
 from ..rtc.ice.config import IceConfig
-from ..rtc.outgoing import OutgoingMedia
 from ..rtc.stats import PeerStatistics
 from ..sessions.call import CallMachine, CallOptions
 from ..sessions.call import messages as machine
@@ -36,7 +32,7 @@ from .events import Callback, CallEvent, CallStateChanged, Events, LobbyChanged,
 from .failure import CallError, ending
 from .lobby import LobbyClient
 from .lobby_messages import ChatLine, Refusal
-from .nothing import Nothing
+from .peers import Peers
 from .session import CallSession, Ring
 
 __all__ = ["Call"]
@@ -99,9 +95,9 @@ class Call:
         else:
             self._keyed = KeyedEntry(room, endpoint=endpoint, region=region, credentials=credentials)
             self._sessions = self._keyed
-        self._source = source
-        self._ice = ice or IceConfig()
-        self._relay_only = ice_transport_policy == "relay" or self._ice.relay_only
+        ice = ice or IceConfig()
+        relay_only = ice_transport_policy == "relay" or ice.relay_only
+        self._peers = Peers(source, ice=msgspec.structs.replace(ice, relay_only=relay_only), timers=timers)
         self._join_timeout = join_timeout
         self._timers = timers
         self._machine = CallMachine(options, name=self._wanted)
@@ -111,7 +107,6 @@ class Call:
         self._ring: Ring | None = None
         self._session: CallSession | None = None
         self._connection: CallConnection | None = None
-        self._engine: Engine | None = None
         self._lobby: LobbyClient | None = None
         self._network: NetworkWatcher | None = None
         self._users: tuple[str, ...] = ()
@@ -229,13 +224,8 @@ class Call:
         http = await self._stack.enter_async_context(http_session())
         if self._keyed is not None:
             self._stack.push_async_callback(self._keyed.aclose)
-        source = self._source
-        if isinstance(source, str):
-            source = await asyncio.to_thread(open_source, source)
-            self._stack.push_async_callback(source.aclose)
-        outgoing: OutgoingMedia = source if source is not None else Nothing()
-        self._engine = Engine(outgoing, ice=self._ice, timers=self._timers)
-        self._stack.push_async_callback(self._engine.aclose)
+        self._stack.push_async_callback(self._peers.aclose)
+        await self._peers.open()
         self._network = NetworkWatcher(self._network_changed, destinations=self._destinations)
         await self._network.__aenter__()
         self._lobby = LobbyClient(self._wanted, self, session=self._sessions, http=http, timers=self._timers)
@@ -291,21 +281,7 @@ class Call:
                 case machine.SendHangUp(to=to, reason=reason) if self._lobby is not None:
                     self._lobby.send_hang_up(to, reason)
                 case _ if self._connection is not None:
-                    self._instruct(self._connection, output)
-
-    @staticmethod
-    def _instruct(connection: CallConnection, output: machine.Output) -> None:
-        match output:
-            case machine.MakeOffer(restart=restart):
-                connection.offer(restart=restart)
-            case machine.Repeat():
-                connection.repeat()
-            case machine.AcceptOffer(description=description):
-                connection.accept_offer(description.sdp)
-            case machine.AcceptAnswer(description=description):
-                connection.accept_answer(description.sdp)
-            case machine.AddCandidate(candidate=candidate):
-                connection.add_candidate(candidate)
+                    self._connection.perform(output)
 
     def _follow(self, change: machine.State) -> None:
         peer = change.peer or ""
@@ -330,46 +306,21 @@ class Call:
             return
         self._drop_connection()
         session.begin()
-        connection = self._connection = CallConnection(
+        self._connection = CallConnection(
             session.peer,
             lobby=lobby,
             offers=offers,
-            make_peer=self._new_peer,
-            take=self._taker(lambda: connection),
+            make_peer=lambda: self._peers.make(lobby, offers=offers),
+            take=self.take,
             on_frame=session.take_frame,
             on_text=self._wrote,
         )
 
-    def _taker(self, connection: Callable[[], CallConnection]) -> Callable[[machine.Input], None]:
-        """What a connection says counts as long as it is the one."""
-
-        def take(message: machine.Input) -> None:
-            if self._connection is connection():
-                self.take(message)
-
-        return take
-
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
+            connection.silence()
             self._spawn(connection.aclose())
-
-    async def _new_peer(self, offers: bool) -> CallPeer:
-        assert self._engine is not None
-        assert self._lobby is not None
-        servers = tuple(await self._lobby.ice_servers()) or tuple(self._ice.servers)
-        tls, session = self._ice.tls, self._lobby.session
-        if tls is None and session is not None and session.ca_files:
-            tls = await asyncio.to_thread(trusting, session.ca_files)
-        return CallPeer(
-            self._engine.fanout,
-            self._engine.source,
-            offers=offers,
-            ice=msgspec.structs.replace(self._ice, servers=servers, relay_only=self._relay_only, tls=tls),
-            # One for each call: by another fingerprint the other side knows that it is another call.
-            certificate=Certificate.make(),
-            timers=self._timers,
-        )
 
     # -- what the lobby tells (``LobbyListener``)
 

@@ -38,7 +38,7 @@ class CallConnection:
         *,
         lobby: LobbyClient,
         offers: bool,
-        make_peer: Callable[[bool], Awaitable[CallPeer]],
+        make_peer: Callable[[], Awaitable[CallPeer]],
         take: Callable[[machine.Input], None],
         on_frame: Callable[[EncodedFrame], None],
         on_text: Callable[[str], None],
@@ -65,26 +65,19 @@ class CallConnection:
 
     # -- what is to be done
 
-    def offer(self, *, restart: bool) -> None:
-        """Make an offer and send it. Once the connection is up, each is for a new path too: it costs nothing, and
-        what was on its way when it was taken back may have been one."""
-        self._do(self._offer(restart=restart))
-
-    def repeat(self) -> None:
-        """Send our last description once more, with the candidates since."""
-        self._do(self._repeat())
-
-    def accept_offer(self, sdp: str) -> None:
-        """Answer theirs."""
-        self._do(self._answer(sdp))
-
-    def accept_answer(self, sdp: str) -> None:
-        """Take it."""
-        self._do(self._accept(sdp))
-
-    def add_candidate(self, candidate: Mapping[str, object]) -> None:
-        """Take it."""
-        self._do(self._add_candidate(candidate))
+    def perform(self, output: machine.Output) -> None:
+        """What the machine wants of a connection."""
+        match output:
+            case machine.MakeOffer(restart=restart):
+                self._do(self._offer(restart=restart))
+            case machine.Repeat():
+                self._do(self._repeat())
+            case machine.AcceptOffer(description=description):
+                self._do(self._answer(description.sdp))
+            case machine.AcceptAnswer(description=description):
+                self._do(self._accept(description.sdp))
+            case machine.AddCandidate(candidate=candidate):
+                self._do(self._add_candidate(candidate))
 
     def send_text(self, text: str) -> bool:
         """Whether it went out, on the data channel."""
@@ -105,6 +98,10 @@ class CallConnection:
         ice = self.peer.statistics().ice if self.peer is not None else None
         if ice is not None and ice.selected is not None:
             yield ice.selected.remote[0]
+
+    def silence(self) -> None:
+        """It is another call's turn: nothing that happens here counts any more."""
+        self._over = True
 
     async def aclose(self) -> None:
         """Let go of everything, in the order of seed 001.7. Idempotent."""
@@ -142,7 +139,7 @@ class CallConnection:
                 self._say(machine.Broken())
 
     async def _begin(self) -> None:
-        peer = self.peer = await self._make_peer(self._offers)
+        peer = self.peer = await self._make_peer()
         peer.on_change = self._follow
         peer.on_candidate = lambda candidate: self._do(self._send_candidate(candidate))
         peer.on_frame = lambda frame: None if self._over else self._on_frame(frame)
@@ -154,6 +151,7 @@ class CallConnection:
         if self._state is ConnectionState.NEW:
             sdp = await self.peer.offer()
         else:
+            # Each later one is for a new path too: what was on its way when it was taken back may have been one.
             self._log.info("another path is asked for%s", "" if restart else " again")
             sdp = await self.peer.restart(ice_servers=await self._lobby.ice_servers())
         self._send("offer", sdp)

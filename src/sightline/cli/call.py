@@ -21,7 +21,7 @@ from .paths import add_path_options, ice_config_from
 from .stopping import stop_on_signals
 
 if TYPE_CHECKING:
-    from ..call import Call, CallEvent, CallSession, Recording
+    from ..call import Call, CallEvent, CallSession, CallStatistics, Recording
 
 __all__ = ["register"]
 
@@ -70,6 +70,7 @@ def register(commands: Commands) -> None:
     )
     parser.add_argument("--say", metavar="TEXT", help="write this line when a call is up")
     parser.add_argument("--seconds", type=duration, metavar="TIME", help="hang up after so long: 30, 10m")
+    parser.add_argument("--stats", action="store_true", help="print the figures of a call each second")
     parser.add_argument("--persistent", action="store_true", help="wait for the service as long as it is away")
     parser.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), default="error", help="default error"
@@ -168,6 +169,7 @@ async def _talk(args: argparse.Namespace, session: CallSession, report: _Report)
     """Until the call ends; recordings are written then."""
     troubles: list[MediaError] = []
     recorder = session.record(args.record, on_error=troubles.append) if args.record is not None else None
+    beside = asyncio.get_running_loop().create_task(_tell_statistics(session, report)) if args.stats else None
     try:
         if args.say:
             session.send_text(args.say)
@@ -176,6 +178,9 @@ async def _talk(args: argparse.Namespace, session: CallSession, report: _Report)
                 await session.wait_ended()
         await session.hang_up()
     finally:
+        if beside is not None:
+            beside.cancel()
+            await asyncio.wait([beside])
         if recorder is not None:
             if session.reason is None:  # Ctrl-C
                 await session.hang_up()
@@ -183,6 +188,12 @@ async def _talk(args: argparse.Namespace, session: CallSession, report: _Report)
     for trouble in troubles:
         report.complain(trouble.message)
     return 1 if troubles or session.reason in _BROKEN else 0
+
+
+async def _tell_statistics(session: CallSession, report: _Report) -> None:
+    while True:
+        await asyncio.sleep(1.0)
+        report.statistics(session.statistics())
 
 
 class _Report:
@@ -211,6 +222,10 @@ class _Report:
         }
         text = f"recorded {recording.seconds:.1f} s into {files}" if files else "nothing came that could be recorded"
         self._say(text, "recording", fields)
+
+    def statistics(self, figures: CallStatistics) -> None:
+        """The figures of now."""
+        self._say(_statistics_line(figures), "statistics", msgspec.to_builtins(figures))
 
     def failed(self, error: SightlineError) -> None:
         """It cannot go on. People are told by the command itself, on standard error."""
@@ -260,3 +275,23 @@ def _state_line(fields: Mapping[str, Any]) -> str:
             return f"the connection to {peer} is interrupted; reconnecting"
         case _:
             return str(fields["message"])
+
+
+def _statistics_line(figures: CallStatistics) -> str:
+    """``in-call  640x360 30.0 fps  in 1.82 Mbit/s  out 2.01 Mbit/s  rtt 21 ms …``, as far as it is known."""
+    parts: list[str] = [figures.state]
+    if figures.width is not None:
+        parts.append(f"{figures.width}x{figures.height} {figures.frame_rate:.1f} fps")
+    if figures.received_bitrate is not None:
+        parts.append(f"in {figures.received_bitrate / 1e6:.2f} Mbit/s")
+    if figures.sent_bitrate is not None:
+        parts.append(f"out {figures.sent_bitrate / 1e6:.2f} Mbit/s")
+    if figures.picture_delay is not None:
+        parts.append(f"delay {figures.picture_delay * 1000:.0f} ms")
+    if figures.round_trip_time is not None:
+        parts.append(f"rtt {figures.round_trip_time * 1000:.0f} ms")
+    if figures.loss:
+        parts.append(f"loss {figures.loss:.1%}")
+    if figures.candidate_pair is not None:
+        parts.append(figures.candidate_pair)
+    return "  ".join(parts)

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from sightline.call import CallEvent, CallState, CallStateChanged, LobbyChanged, Recording, TextReceived, UsersChanged
+from sightline.call import (
+    CallEvent,
+    CallState,
+    CallStateChanged,
+    CallStatistics,
+    LobbyChanged,
+    Recording,
+    TextReceived,
+    UsersChanged,
+)
 from sightline.cli import main
 from sightline.cli.call import _Report
 from sightline.errors import ServiceUnreachable
@@ -70,6 +79,32 @@ def test_what_scripts_read(capsys: pytest.CaptureFixture[str]) -> None:
     }
     assert lines[-1] == {"type": "failed", "reason": "connect/unreachable", "message": "Nothing answers."}
     assert output.err == ""
+
+
+def test_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = CallStatistics(
+        peer="Ann",
+        state=CallState.IN_CALL,
+        width=640,
+        height=360,
+        frame_rate=29.97,
+        received_bitrate=1_820_000.0,
+        sent_bitrate=2_010_000.0,
+        picture_delay=0.085,
+        round_trip_time=0.021,
+        loss=0.015,
+        candidate_pair="host 192.0.2.1:5 -> host 192.0.2.2:6",
+    )
+    _Report(as_json=False).statistics(figures)
+    _Report(as_json=False).statistics(CallStatistics(peer="Ann", state=CallState.RECONNECTING))
+    _Report(as_json=True).statistics(figures)
+    full, none, machine = capsys.readouterr().out.splitlines()
+    assert full.partition(" ")[2] == (
+        "in-call  640x360 30.0 fps  in 1.82 Mbit/s  out 2.01 Mbit/s  delay 85 ms  rtt 21 ms  loss 1.5%  "
+        "host 192.0.2.1:5 -> host 192.0.2.2:6"
+    )
+    assert none.partition(" ")[2] == "reconnecting"
+    assert json.loads(machine)["sentBitrate"] == 2_010_000.0
 
 
 @pytest.mark.parametrize(
