@@ -41,11 +41,16 @@ class RtspCamera:
         size: tuple[int, int] = (320, 180),
         keyframes: int = 30,
         draw: object = None,
+        codec: str = "H264",
     ) -> None:
-        """`password`: of the user `admin`. `keyframes`: pictures from one to the next. `draw(number, seconds)`: own."""
+        """`password`: of the user `admin`. `keyframes`: pictures from one to the next. `draw(number, seconds)`: own.
+
+        `codec`: what it says that it sends.
+        """
         self._password, self._digest, self._sound = password, digest, sound
         self._size, self._keyframes = size, keyframes
         self._draw = draw
+        self._codec = codec
         self._nonce = secrets.token_hex(8)
         self._connections: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -149,7 +154,7 @@ class RtspCamera:
     def description(self) -> bytes:
         """SDP."""
         lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=camera", "c=IN IP4 0.0.0.0", "t=0 0", "a=control:*"]
-        lines += ["m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000"]
+        lines += ["m=video 0 RTP/AVP 96", f"a=rtpmap:96 {self._codec}/90000"]
         lines += ["a=fmtp:96 packetization-mode=1;profile-level-id=42e01f", "a=control:track0"]
         if self._sound:
             lines += ["m=audio 0 RTP/AVP 97", "a=rtpmap:97 opus/48000/2", "a=control:track1"]

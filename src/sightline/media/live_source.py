@@ -21,7 +21,7 @@ from .gop_cache import GopCache
 from .h264_packets import PROFILES, Normalizer, profile_of
 from .ladder import Ladder
 from .live_clock import LiveClock
-from .live_input import LiveInput, without_password
+from .live_input import HANG_LIMIT, READ_LIMIT, LiveInput, words_of
 from .live_worker import SoundWorker, Worker
 from .renditions import Renditions
 from .run import Made
@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 """Seconds before a lost source is opened again; doubled each time."""
+
+_WATCHED_EVERY = 1.0
+"""Seconds between two looks whether packets come: a device may hang in the kernel, where no time limit reaches it."""
 
 _LOOKED_AT = 20
 """Pictures that are looked at for B-frames before H.264 is passed through."""
@@ -65,7 +68,9 @@ class LiveSource:
         self._lost: str | None = None
         self._clock = LiveClock()
         self._started = time.monotonic()
-        self._container: av.container.InputContainer | None = input.open()
+        self._heard = time.monotonic()
+        self._watch_timer: asyncio.TimerHandle | None = None
+        self._container: av.container.InputContainer | None = input.open(within=HANG_LIMIT)
         self._held: list[av.Packet[Any]] = []
         try:
             format = self._look(self._container)
@@ -131,6 +136,8 @@ class LiveSource:
     async def aclose(self) -> None:
         """End all subscriptions and the thread. Idempotent."""
         self._closed.set()
+        if self._watch_timer is not None:
+            self._watch_timer.cancel()
         for feed in self._feeds():
             feed.end()
         if self._thread is None:
@@ -151,6 +158,18 @@ class LiveSource:
             self._loop = asyncio.get_running_loop()
             self._thread = threading.Thread(target=self._main, name="sightline-live", daemon=True)
             self._thread.start()
+            self._heard = time.monotonic()
+            self._watch()
+
+    def _watch(self) -> None:
+        """Says so when a device gives nothing and no error either. The thread goes on waiting for it."""
+        assert self._loop is not None
+        if self._closed.is_set():
+            return
+        if self._lost is None and time.monotonic() - self._heard > READ_LIMIT + _WATCHED_EVERY:
+            log.warning("the source is lost: %s hangs. It is waited for.", self._input.name)
+            self._tell(f"{self._input.name} hangs: it sends nothing.")
+        self._watch_timer = self._loop.call_later(_WATCHED_EVERY, self._watch)
 
     # -- when it is opened
 
@@ -158,10 +177,11 @@ class LiveSource:
         if not container.streams.video:
             raise UnsupportedMedia(f"{self._input.name} has no video, so there is no picture to send.")
         stream = container.streams.video[0]
-        codec = stream.codec_context
-        if not codec.width or not codec.height:
+        codec: av.VideoCodecContext | None = stream.codec_context  # None for a codec that FFmpeg does not know
+        if codec is None or not codec.width or not codec.height:
+            what = codec.name if codec is not None and codec.name else "a codec that it does not know"
             raise UnsupportedMedia(
-                f"{self._input.name} sends {codec.name or 'a codec'} that FFmpeg cannot make out. Set it to H.264."
+                f"{self._input.name} sends pictures that FFmpeg cannot make out: {what}. Set the camera to H.264."
             )
         rate = float(stream.average_rate or stream.guessed_rate or 30)
         profile = profile_of(codec.extradata) if codec.name == "h264" else None
@@ -207,8 +227,7 @@ class LiveSource:
                 reason = str(error)
             except (av.FFmpegError, OSError, ValueError) as error:
                 # What FFmpeg says may have the whole address in it.
-                said = getattr(error, "strerror", None) or type(error).__name__
-                reason = f"{self._input.name} was lost: {without_password(said)}."
+                reason = f"{self._input.name} was lost: {words_of(error)}."
             self._held = []
             if self._closed.is_set():
                 return
@@ -242,6 +261,7 @@ class LiveSource:
                     return
                 if packet.size == 0:
                     continue
+                self._heard = time.monotonic()
                 if self._lost is not None:
                     log.info("the source is back: %s", self._input.name)
                     self._tell(None)

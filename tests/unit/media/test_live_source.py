@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 import time
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from pathlib import Path
 
 import av
 import pytest
 
-from sightline.errors import ConfigError, SourceNotFound, SourceRefused, UnsupportedMedia
+from sightline.errors import ConfigError, MediaError, SourceBusy, SourceNotFound, SourceRefused, UnsupportedMedia
+from sightline.media import live_input as live_input_module
+from sightline.media import live_source as live_source_module
 from sightline.media.bar_code import read_bar_code
 from sightline.media.feed import Feed
 from sightline.media.live_input import LiveInput, live_input
 from sightline.media.live_source import LiveSource
 from sightline.media.source import open_source
 from sightline.media.units import EncodedUnit
+from tests.harness.device import Device
 from tests.harness.rtsp import RtspCamera
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(90)]
@@ -144,3 +150,105 @@ async def test_raw_pictures_of_a_device_are_encoded(opened: list[LiveSource]) ->
     assert units[0].keyframe
     assert len(units) == 20
     assert time.monotonic() - begun < 20
+
+
+class Refusing:
+    """Stands where FFmpeg opens a device: no machine of these tests has one that could be busy."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __call__(self, *_: object, **__: object) -> None:
+        raise av.error.FFmpegError(self._number, os.strerror(self._number))
+
+
+@pytest.mark.parametrize(
+    ("source", "number", "kind", "advice"),
+    [
+        ("/dev/video0", errno.EBUSY, SourceBusy, "in use by another program. Close that"),
+        ("ffmpeg:alsa:hw:0", errno.EBUSY, SourceBusy, "in use by another program"),
+        ("/dev/video0", errno.EACCES, SourceNotFound, "to the group video"),
+        ("ffmpeg:alsa:hw:0", errno.EACCES, SourceNotFound, "to the group audio"),
+        ("ffmpeg:fbdev:/dev/fb0", errno.EPERM, SourceNotFound, "Give the user the right to read it"),
+        ("/dev/video0", errno.ENODEV, SourceNotFound, "--list-devices"),
+        ("/dev/video0", errno.ENOTTY, UnsupportedMedia, "is no camera. .*--list-devices"),
+        ("rtsp://admin:geheim@camera/live", errno.EIO, SourceNotFound, "Check the address"),
+        ("rtsp://admin:geheim@camera/live?key=geheim", errno.ETIMEDOUT, SourceNotFound, "switched on"),
+    ],
+)
+async def test_each_error_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, source: str, number: int, kind: type[MediaError], advice: str
+) -> None:
+    monkeypatch.setattr(av, "open", Refusing(number))
+    with pytest.raises(kind, match=advice) as refused:
+        await asyncio.to_thread(open_source, source)
+    assert "geheim" not in str(refused.value)
+    assert refused.type is kind
+
+
+async def test_what_ffmpeg_does_not_speak_is_said() -> None:
+    with pytest.raises(UnsupportedMedia, match="does not speak nothere"):
+        await asyncio.to_thread(open_source, "nothere://camera")
+
+
+async def test_a_codec_that_nobody_knows_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_input_module, "OPEN_LIMIT", 5.0)  # so long FFmpeg looks for its size
+    with RtspCamera(codec="VND.NOBODY") as camera, pytest.raises(UnsupportedMedia, match=r"Set the camera to H\.264"):
+        await opening(camera.url)
+
+
+async def test_a_device_that_hangs_at_the_start_is_given_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "video0")
+    input = live_input(f"ffmpeg:yuv4mpegpipe:{tmp_path / 'video0'}")
+    assert input is not None
+    with pytest.raises(SourceNotFound, match=r"has hung for 0\.3 s"):
+        await asyncio.to_thread(input.open, within=0.3)
+    # The thread that was left behind is let go, and closes what it has opened.
+    (tmp_path / "video0").open("wb", buffering=0).close()
+
+
+async def test_a_device_that_hangs_is_told_and_holds_up_nobody(
+    opened: list[LiveSource], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_source_module, "READ_LIMIT", 0.5)
+    with Device(tmp_path / "video0") as device:
+        source = await asyncio.to_thread(open_source, device.source)
+        assert isinstance(source, LiveSource)
+        opened.append(source)
+        told: asyncio.Queue[str | None] = asyncio.Queue()
+        source.follow(told.put_nowait)
+        subscription = source.video.subscribe()
+        async with asyncio.timeout(60):
+            before = await subscription.next()
+            device.hang()
+            assert "hangs" in str(await told.get()), "the event loop goes on"
+            device.go_on()
+            assert await told.get() is None
+            after = before
+            while after is not None and (after is before or not after.keyframe):
+                source.request_keyframe()
+                after = await subscription.next()
+        subscription.close()
+        assert before is not None
+        assert after is not None
+        assert after.timestamp > before.timestamp
+        await source.aclose()
+
+
+async def test_a_device_that_is_pulled_out_and_plugged_in_again(opened: list[LiveSource], tmp_path: Path) -> None:
+    with Device(tmp_path / "video0") as device:
+        source = await asyncio.to_thread(open_source, device.source)
+        assert isinstance(source, LiveSource)
+        opened.append(source)
+        told: asyncio.Queue[str | None] = asyncio.Queue()
+        source.follow(told.put_nowait)
+        async with asyncio.timeout(60):
+            shown = numbers(await taken(source.video, 30))
+            await asyncio.to_thread(device.pull_out)
+            assert await told.get()
+            device.plug_in()
+            assert await told.get() is None
+            later = numbers(await taken(source.video, 30))
+        assert None not in shown + later
+        assert max(number or 0 for number in shown) < min(number or 0 for number in later)
+        await source.aclose()
