@@ -32,6 +32,7 @@ from .events import Callback, CallEvent, CallStateChanged, Events, LobbyChanged,
 from .failure import CallError, ending
 from .lobby import LobbyClient
 from .lobby_messages import ChatLine, Refusal
+from .loudspeaker import Loudspeaker
 from .peers import Peers
 from .session import CallSession, Ring
 
@@ -65,6 +66,7 @@ class Call:
         region: str | None = None,
         credentials: Credentials | None = None,
         source: Source | str | None = None,
+        speaker: str | None = None,
         ice_transport_policy: Literal["all", "relay"] = "all",
         ice: IceConfig | None = None,
         join_timeout: float | None = 15.0,
@@ -79,12 +81,13 @@ class Call:
         one, a lobby that is open is entered as it is, and another with the key, by ``endpoint``, ``region`` and
         ``credentials`` as ``client.target.find_target`` says.
         ``source``: what the others see and hear; a text is opened by ``open_source``, None sends nothing.
+        ``speaker``: where they are heard, as ``media.speaker.speaker_named`` takes it: ``default`` is the sound card.
         ``ice_transport_policy``: ``relay`` tells nobody an address of this machine; ``ice`` names ports and interfaces.
         ``join_timeout``: seconds to be in the room; None waits for ever. ``options``: all durations of a call,
         ``timers``: those of connections and sockets. ``on_event`` is called in the event loop with what ``events()``
         gives. A ``session_provider`` takes the place of link and key.
 
-        Raises ConfigError and LobbyRefusal (the name) before anything is sent.
+        Raises ConfigError, MediaError (the speaker) and LobbyRefusal (the name) before anything is sent.
         """
         self._wanted = check_user_name(name)
         self._keyed: KeyedEntry | None = None
@@ -97,6 +100,7 @@ class Call:
             self._sessions = self._keyed
         ice = ice or IceConfig()
         relay_only = ice_transport_policy == "relay" or ice.relay_only
+        self._speaker = Loudspeaker(speaker) if speaker is not None else None
         self._peers = Peers(source, ice=msgspec.structs.replace(ice, relay_only=relay_only), timers=timers)
         self._join_timeout = join_timeout
         self._timers = timers
@@ -226,6 +230,9 @@ class Call:
             self._stack.push_async_callback(self._keyed.aclose)
         self._stack.push_async_callback(self._peers.aclose)
         await self._peers.open()
+        if self._speaker is not None:
+            self._stack.push_async_callback(self._speaker.aclose)
+            await self._speaker.open()
         self._network = NetworkWatcher(self._network_changed, destinations=self._destinations)
         await self._network.__aenter__()
         self._lobby = LobbyClient(self._wanted, self, session=self._sessions, http=http, timers=self._timers)
@@ -287,7 +294,7 @@ class Call:
         peer = change.peer or ""
         self._log.info("%s %s → %s%s", peer, change.before, change.after, f": {change.reason}" if change.reason else "")
         if change.before in (CallState.IDLE, CallState.ENDED):
-            self._session = CallSession(self, peer)
+            self._session = CallSession(self, peer, speaker=self._speaker)
         session = self._session
         if session is not None:
             session.follow(change.after, change.reason)

@@ -22,6 +22,7 @@ from ..viewer.media import IncomingMedia
 from ..viewer.statistics import ViewerStatistics
 from ..viewer.streams import Broadcast, Stream
 from .failure import CallEnded, ending
+from .loudspeaker import Loudspeaker
 
 __all__ = ["CallSession", "CallStatistics", "Ring", "SessionOwner"]
 
@@ -73,13 +74,14 @@ class CallSession:
             session.send_text(f"You said: {text}")
     """
 
-    def __init__(self, owner: SessionOwner, peer: str) -> None:
+    def __init__(self, owner: SessionOwner, peer: str, *, speaker: Loudspeaker | None = None) -> None:
         self.peer = peer
         """The other one's name."""
         self.state = CallState.IDLE
         self.reason: str | None = None
         """Why it ended: a key of ``sightline.call.ENDINGS``."""
         self._owner = owner
+        self._speaker = speaker
         self._is_current = True
         self._up = asyncio.Event()
         self._ended = asyncio.Event()
@@ -188,6 +190,8 @@ class CallSession:
     def begin(self) -> None:
         """A connection is made: nothing that comes follows from what came before."""
         self._media.begin_run()
+        if self._speaker is not None:
+            self._speaker.leave(self.peer)
 
     def follow(self, state: CallState, reason: str | None) -> None:
         """Its state changed."""
@@ -197,12 +201,16 @@ class CallSession:
             self._is_current = False
             self._texts.end()
             self._media.end(None)
+            if self._speaker is not None:
+                self._speaker.leave(self.peer)
         if state in (CallState.IN_CALL, CallState.ENDED):
             self._up.set()
 
     def take_frame(self, frame: EncodedFrame) -> None:
         """It came."""
         self._media.take(frame)
+        if self._speaker is not None and self._is_current:
+            self._speaker.play(self.peer, frame)
 
     def take_text(self, text: str) -> None:
         """It came."""

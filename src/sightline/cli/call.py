@@ -33,8 +33,8 @@ _BROKEN: Final = ("lost", "no-path", "internal")
 _EXAMPLES: Final = """\
   sightline call "Front door" --room family --source /dev/video0 --to Ann --to Ben
                         a doorbell: rings Ann, then Ben, and ends with the call that one of them takes
-  sightline call Hall --room family --source rtsp://CAMERA/stream --answer
-                        a camera that takes every call until Ctrl-C
+  sightline call Hall --room family --source rtsp://CAMERA/stream --speaker default --answer
+                        a camera with a loudspeaker that takes every call until Ctrl-C
   sightline call Recorder --link 'https://HOST:8443/call?room=family#TOKEN' --answer --once --record visit.mp4
 
 exit codes:
@@ -60,6 +60,11 @@ def register(commands: Commands) -> None:
         metavar="SOURCE",
         help="what the others see and hear, as for `sightline master`: a file, rtsp://…, /dev/video0, test, …; "
         "default nothing. With a password: give it as $SIGHTLINE_SOURCE and --source env",
+    )
+    parser.add_argument(
+        "--speaker",
+        metavar="SPEAKER",
+        help="play what the others say: default (the sound card), a file as voices.wav, or ffmpeg:FORMAT:TARGET",
     )
     parser.add_argument(
         "--record",
@@ -116,6 +121,7 @@ async def _call(args: argparse.Namespace) -> int:
                 room=args.room,
                 link=args.link,
                 source=args.source,
+                speaker=args.speaker,
                 ice=ice_config_from(args),
                 join_timeout=None if args.persistent else 15.0,
                 on_event=report.event,

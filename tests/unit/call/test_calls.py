@@ -33,6 +33,7 @@ from sightline.reasons import Reason
 from sightline.service.lobby import perform_lobby
 from sightline.service.store import KeyKind, KeyRole
 from sightline.wire.sigv4 import Credentials
+from tests.harness.sounds import raw_sound, strength
 from tests.unit.client import fake_signaling
 from tests.unit.service.inside import ADMIN, Inside, inside
 
@@ -158,15 +159,17 @@ async def test_two_see_hear_and_write_to_each_other(service: Inside, tmp_path: P
             assert sum(1 for _ in container.decode(video=0)) >= 5
 
 
-async def test_one_who_sends_nothing_sees_and_hears_and_either_hangs_up(service: Inside) -> None:
+async def test_one_who_sends_nothing_sees_and_hears_and_either_hangs_up(service: Inside, tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         door = await stack.enter_async_context(member(service, "Door", TEST))
-        bot = await stack.enter_async_context(member(service, "Bot"))
+        played = tmp_path / "heard.wav"
+        bot = await stack.enter_async_context(member(service, "Bot", speaker=str(played)))
         for caller, callee in ((bot, door), (door, bot)):
             at_caller, at_callee = await connected(caller, callee)
             session = at_caller if caller is bot else at_callee
             await assert_moves(session)
             await assert_sounds(session)
+            await until(lambda: strength(raw_sound(played), TONE_HZ) > 0.03)
             await at_callee.hang_up()
             assert (await ended(at_caller), at_callee.reason) == ("left", "hung-up")
 

@@ -50,3 +50,5 @@ async def test_wrong_arguments_are_told_before_anything_is_sent() -> None:
         Call("Ann", link="https://cam.example/view/porch#T")
     with pytest.raises(ConfigError):
         Call("Ann", room="no such room!")
+    with pytest.raises(ConfigError):
+        Call("Ann", speaker="")
