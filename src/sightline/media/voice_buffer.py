@@ -30,7 +30,7 @@ _BEGIN_SECONDS: Final = 0.06
 _MARGIN: Final = FRAME
 """So much earlier than it is needed the latest packet of the last seconds is to come."""
 
-_TOO_MUCH: Final = 300 * 48
+_TOO_MUCH: Final = 200 * 48
 """More than that was held up by a stall: it is left out, and talk goes on live."""
 
 _AFTER_STALL: Final = 3 * FRAME
@@ -46,6 +46,9 @@ _GAIN: Final = 240
 
 _FASTEST: Final = 19
 """Samples of 960: 2 %, a third of a semitone, which nobody hears in speech."""
+
+_QUIET: Final = 0.003
+"""-50 dB: a frame between two words, which may be left out to be earlier."""
 
 _WINDOW: Final = 0.5
 _WINDOWS: Final = 8
@@ -73,7 +76,7 @@ class VoiceStats(msgspec.Struct):
     late: int = 0
     """Concealed because one did not come in time."""
     left_out: int = 0
-    """Not played, after a stall."""
+    """Not played: after a stall, or a silence that was shortened."""
     stretched: int = 0
     """Left out or put in, one by one, to stay in step with the talker's clock."""
 
@@ -82,8 +85,9 @@ class VoiceBuffer:
     """``push`` what comes, ``take`` a frame every 20 ms.
 
     How late a voice is played is not guessed from its jitter but seen from how long before it was needed the latest
-    packet of the last seconds came: if that is long, frames are shortened by up to 2 %, if it is next to nothing they
-    are stretched. That holds the delay small, and follows the talker's clock, which is never exactly ours.
+    packet of the last seconds came: if that is long, silences between words are shortened, and all else by up to 2 %;
+    if it is next to nothing, frames are stretched. That holds the delay small, and follows the talker's clock, which is
+    never exactly ours.
     """
 
     def __init__(self, decoder: Decoder) -> None:
@@ -133,9 +137,21 @@ class VoiceBuffer:
         if self.waiting > _TOO_MUCH:
             while self._packets and self.waiting > _AFTER_STALL:
                 self._leave_out()
-        wanted = FRAME + self._correction()
+        excess = self._excess()
+        wanted = FRAME + max(-_FASTEST, min(_FASTEST, int(excess / _GAIN)))
         while self._playing and len(self._samples) < wanted:
             self._fill()
+        next_ones = self._samples[:wanted]
+        if (
+            excess > FRAME
+            and self.waiting > 2 * FRAME
+            and len(next_ones) == wanted
+            and np.abs(next_ones).max() < _QUIET
+        ):
+            self._samples = self._samples[wanted:]
+            self.stats.left_out += wanted
+            self._move(-wanted)
+            return self.take(now)
         taken, self._samples = self._samples[:wanted], self._samples[wanted:]
         if not len(taken):
             return None
@@ -143,6 +159,7 @@ class VoiceBuffer:
             self._restart()
             taken = np.concatenate((taken, np.zeros((wanted - len(taken), 2), np.float32)))
         self._taken_at = now
+        self._move(FRAME - wanted)
         self.stats.stretched += abs(wanted - FRAME)
         return self._stretched(taken)
 
@@ -178,6 +195,8 @@ class VoiceBuffer:
         if missing > 0:
             self.stats.lost += missing
             self._append(self._decoder.conceal(missing))
+        elif self._concealed:
+            self._move(-missing)
         self._packets.popleft()
         self._append(self._decoder.decode(packet))
         self._expected, self._concealed = timestamp + samples, 0
@@ -203,6 +222,8 @@ class VoiceBuffer:
     def _leave_out(self) -> None:
         timestamp, samples, _, _ = self._packets.popleft()
         self.stats.left_out += samples
+        self._low = None
+        self._lows.clear()
         self._expected, self._concealed = timestamp + samples, 0
 
     def _observe(self, now: float) -> None:
@@ -214,11 +235,17 @@ class VoiceBuffer:
             self._low, self._window_ends = left, now + _WINDOW
         self._low = min(self._low, left)
 
-    def _correction(self) -> int:
+    def _excess(self) -> int:
+        """Samples that are held for nothing; below 0 they are too few. 0 while that is not known yet."""
         if not self._lows or self._low is None:
             return 0
-        excess = min(*self._lows, self._low) - _MARGIN
-        return max(-_FASTEST, min(_FASTEST, int(excess / _GAIN)))
+        return min(*self._lows, self._low) - _MARGIN
+
+    def _move(self, samples: int) -> None:
+        """All that comes is now played so much later: what was seen before is to be judged by that."""
+        if samples and self._low is not None:
+            self._low += samples
+            self._lows = deque((low + samples for low in self._lows), _WINDOWS)
 
     def _stretched(self, samples: Samples) -> Samples:
         """960 samples of somewhat more or less; those of two frames join without a step."""

@@ -157,7 +157,7 @@ def test_another_clock_is_followed(rate: float) -> None:
     assert talk.buffer.stats.left_out == 0
     assert 0.001 < talk.delays[-1] < 0.05
     drift = abs(rate - 1) * 119 * 48_000
-    assert drift * 0.8 < talk.buffer.stats.stretched < drift * 1.3 + 8 * FRAME
+    assert drift * 0.6 < talk.buffer.stats.stretched < drift * 1.3 + 8 * FRAME
 
 
 def test_a_stall_of_the_network_is_left_out_and_talk_goes_on_live() -> None:
@@ -167,6 +167,24 @@ def test_a_stall_of_the_network_is_left_out_and_talk_goes_on_live() -> None:
     talk.run(arrivals, until=6)
     assert talk.buffer.stats.left_out > 1.4 * 48_000
     assert talk.delays[-1] < 0.07
+
+
+class Silent(Counting):
+    def decode(self, packet: bytes) -> Samples:
+        return np.zeros((FRAME, 2), np.float32)
+
+
+@pytest.mark.parametrize(("decoder", "within"), [(Silent(), 0.6), (Counting(), 9.0)])
+def test_delay_is_won_back_between_words_at_once_and_within_them_little_by_little(
+    decoder: Counting, within: float
+) -> None:
+    decoder.at = 50_000  # loud, where it counts
+    talk = Talk(VoiceBuffer(decoder))
+    arrivals = [(2.16 if 2 < at < 2.16 else at, stamp) for at, stamp in steady(20)]
+    talk.run(in_order(arrivals), until=20)
+    held_up, after = talk.delays[110], talk.delays[round((2.16 + 4 + within) * 50) :]
+    assert held_up > 0.08
+    assert max(after) < 0.06
 
 
 def test_silence_ends_softly_and_a_pause_is_no_loss() -> None:
