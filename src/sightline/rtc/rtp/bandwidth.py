@@ -31,6 +31,12 @@ _ESTIMATE_LASTS = 10.0
 _LOWERED = 0.97
 """Part of the estimate before, below which a smaller one tells of a queue: libwebrtc lowers it for nothing else."""
 
+_LATE, _CONFIRMS = 0.05, 2.0
+"""Seconds that a round trip must take longer, and within how many, so that such an estimate is believed. By itself it
+tells as well of a sender or a receiver that was busy: without a time of sending in the packets, browsers go by that of
+the picture.
+"""
+
 _CLEAN = 0.02
 """Fraction lost below which all that was sent counts as carried (draft-ietf-rmcat-gcc-02 §6)."""
 
@@ -40,7 +46,7 @@ _GROWTH = 1.08
 _ROOM = 1.5
 """Times what is sent: more than that is not known to be there."""
 
-_QUEUED = 0.15
+_QUEUED = 0.2
 """Seconds that two round trips one after the other took longer than the least: what is sent waits in a queue."""
 
 _BACK_OFF = 0.85
@@ -116,6 +122,7 @@ class Bandwidth:
         self._troubled_at = float("-inf")
         self._round_trips = _LeastLately()
         self._queued = 0
+        self._lowered_at = self._late_at = float("-inf")
 
     # -- what the viewer says ------------------------------------------------------------------------------------------
 
@@ -123,7 +130,9 @@ class Bandwidth:
         """A REMB; ``sent``: what is sent now. Both in bits per second."""
         before = self.estimate(now)
         if before is not None and bitrate < before * _LOWERED and bitrate < sent:
-            self._trouble(now)
+            self._lowered_at = now
+            if now - self._late_at < _CONFIRMS:
+                self._trouble(now)
         self._estimate, self._estimated_at = bitrate, now
 
     def receive_loss(self, fraction: float, *, sent: float, now: float) -> None:
@@ -143,7 +152,12 @@ class Bandwidth:
 
     def receive_round_trip(self, rtt: float, *, sent: float, now: float) -> None:
         """How long a report of ours and the answer took, in seconds."""
-        if rtt - self._round_trips.add(rtt, now) < _QUEUED:
+        late = rtt - self._round_trips.add(rtt, now)
+        if late >= _LATE:
+            self._late_at = now
+            if now - self._lowered_at < _CONFIRMS:
+                self._trouble(now)
+        if late < _QUEUED:
             self._queued = 0
             return
         self._queued += 1

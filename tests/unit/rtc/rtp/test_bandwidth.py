@@ -117,17 +117,23 @@ def test_loss_alone_tells_what_a_path_carries() -> None:
     assert bandwidth.available(140.0) is None, "it was long ago"
 
 
-def test_an_estimate_that_falls_below_what_is_sent_tells_of_the_path() -> None:
+def test_an_estimate_that_falls_and_a_late_answer_tell_of_the_path() -> None:
     bandwidth = Bandwidth()
     bandwidth.receive_loss(0.0, sent=2e6, now=99.0)
     bandwidth.receive_estimate(2_000_000, sent=2e6, now=100.0)
     bandwidth.receive_estimate(1_600_000, sent=1e6, now=101.0)
     assert not bandwidth.limited(101.0)
     assert bandwidth.available(101.0) == 2_000_000
+    bandwidth.receive_round_trip(0.02, sent=1e6, now=101.5)
     bandwidth.receive_estimate(900_000, sent=1e6, now=102.0)
-    assert bandwidth.limited(102.0)
-    assert bandwidth.available(102.0) == 900_000
-    assert not bandwidth.limited(108.0)
+    assert not bandwidth.limited(102.0), "by itself it may mean that the browser was busy"
+    assert bandwidth.available(102.0) == 2_000_000
+    bandwidth.receive_round_trip(0.1, sent=1e6, now=102.5)
+    assert bandwidth.limited(102.5)
+    assert bandwidth.available(102.5) == 900_000
+    bandwidth.receive_estimate(800_000, sent=1e6, now=104.0)
+    assert bandwidth.limited(108.0), "the other way round as well"
+    assert not bandwidth.limited(109.5)
 
 
 def test_a_queue_shows_in_the_round_trip() -> None:
