@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,13 @@ log = logging.getLogger(__name__)
 
 _MOST_AT_ONCE: Final = 8
 """Commands of one viewer under way. One more is refused: a page that sends faster than a motor turns must slow down."""
+
+_RATE: Final = 20.0
+_BURST: Final = 40.0
+"""Commands of one viewer, a second and at once: a joystick needs no more, and each may cost a traceback in the log."""
+
+_REMEMBERED: Final = 1000
+"""Viewers of whom is known how fast they sent, before those who rest are forgotten."""
 
 _LISTED: Final = 20
 """How many commands a refusal names."""
@@ -50,8 +58,8 @@ class _Known(msgspec.Struct, frozen=True):
     function: CommandFunction
     roles: frozenset[str] | None
     timeout: float
-    thread: ThreadPoolExecutor | None
-    """For functions that block: one at a time for each command, and the event loop goes on."""
+    blocks: bool
+    """Whether it needs a thread, so that the event loop goes on."""
 
     def allows(self, role: str | None) -> bool:
         return self.roles is None or role in self.roles
@@ -62,13 +70,17 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 class Commands:
-    """The commands of one device. They are known from `add` on; `run` and `aclose` belong to the event loop."""
+    """The commands of one device. They are known from `add` on; all else belongs to the event loop."""
 
-    def __init__(self, channel: str) -> None:
+    def __init__(self, channel: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._channel = channel
+        self._clock = clock
         self._known: dict[str, _Known] = {}
         self._under_way: Counter[str] = Counter()
+        self._credit: dict[str, tuple[float, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._threads: dict[str, ThreadPoolExecutor] = {}
+        """One for each command whose function blocks: one call after the other."""
 
     def add(self, name: str, function: CommandFunction, *, roles: Collection[str] | None, timeout: float) -> None:
         """See ``Master.command``. Raises ConfigError."""
@@ -82,12 +94,14 @@ class Commands:
         is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004
         )
-        thread = None if is_async else ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"command {name}")
-        self._known[name] = _Known(name, function, wanted, timeout, thread)
+        self._known[name] = _Known(name, function, wanted, timeout, not is_async)
 
     def receive(self, client_id: str, role: str | None, request: DataRequest, *, tasks: asyncio.TaskGroup) -> None:
         """A viewer's request came. It is answered, now or when the function has ended, which is a task of ``tasks``."""
         wanted = read_command(request.value)
+        if not self._may_send(client_id):
+            request.refuse(f"This viewer sends more than {_RATE:g} commands a second. Send fewer.", "too-many")
+            return
         if wanted is None:
             request.refuse('This is no command: it reads {"command": "NAME", "value": …}.', "bad-request")
             return
@@ -96,7 +110,7 @@ class Commands:
         if known is None:
             request.refuse(self._unknown(name, role), "unknown-command")
         elif not known.allows(role):
-            log.info("%s (%s) may not send %r", client_id, role, name)
+            log.debug("%s (%s) may not send %r", client_id, role, name)
             request.refuse(_not_allowed(known, role, self._channel), "not-allowed")
         elif self._under_way[client_id] >= _MOST_AT_ONCE:
             request.refuse(
@@ -114,9 +128,19 @@ class Commands:
         """What is under way is cancelled. Functions in threads run to their end, unheard. Idempotent."""
         for task in self._tasks:
             task.cancel()
-        for known in self._known.values():
-            if known.thread is not None:
-                known.thread.shutdown(wait=False, cancel_futures=True)
+        for thread in self._threads.values():
+            thread.shutdown(wait=False, cancel_futures=True)
+        self._threads.clear()
+
+    def _may_send(self, client_id: str) -> bool:
+        now = self._clock()
+        if len(self._credit) > _REMEMBERED:
+            self._credit = {name: held for name, held in self._credit.items() if now - held[1] < _BURST / _RATE}
+        credit, at = self._credit.get(client_id, (_BURST, now))
+        credit = min(_BURST, credit + (now - at) * _RATE)
+        may = credit >= 1
+        self._credit[client_id] = credit - may, now
+        return may
 
     async def _carry_out(self, known: _Known, call: CommandCall, request: DataRequest) -> None:
         """Never raises but when it is cancelled."""
@@ -124,7 +148,7 @@ class Commands:
         name = known.name
         try:
             async with asyncio.timeout(known.timeout) as limit:
-                reply = await _call(known, call)
+                reply = await self._call(known, call)
             if not request.reply(reply):
                 request.refuse(f"{name!r} was carried out, but the answer is too long to be sent.", "failed")
         except CommandRefused as refused:
@@ -143,21 +167,24 @@ class Commands:
             if not self._under_way[call.client_id]:
                 del self._under_way[call.client_id]
 
+    async def _call(self, known: _Known, call: CommandCall) -> Json:
+        if not known.blocks:
+            result = known.function(call)
+        else:
+            thread = self._threads.get(known.name)
+            if thread is None:
+                thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"command {known.name}")
+                self._threads[known.name] = thread
+            result = await asyncio.get_running_loop().run_in_executor(thread, known.function, call)
+        if isinstance(result, Awaitable):
+            result = await result
+        return cast("Json", result)  # what it really is shows when it is encoded
+
     def _unknown(self, name: str, role: str | None) -> str:
         usable = sorted(known.name for known in self._known.values() if known.allows(role))
         names = ", ".join(usable[:_LISTED]) + (", …" if len(usable) > _LISTED else "")
         has = f"It has {names}." if names else "It has none for this viewer." if self._known else "It has none."
         return f"The camera has no command {name!r}. {has}"
-
-
-async def _call(known: _Known, call: CommandCall) -> Json:
-    if known.thread is None:
-        result = known.function(call)
-    else:
-        result = await asyncio.get_running_loop().run_in_executor(known.thread, known.function, call)
-    if isinstance(result, Awaitable):
-        result = await result
-    return cast("Json", result)  # what it really is shows when it is encoded
 
 
 def _not_allowed(known: _Known, role: str | None, channel: str) -> str:

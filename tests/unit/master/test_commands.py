@@ -240,6 +240,29 @@ async def test_one_viewer_may_have_eight_under_way_and_others_are_not_concerned(
         assert await porch.ask("ptz") == {"reply": "done"}
 
 
+async def test_who_sends_too_fast_is_held_back_and_others_are_not() -> None:
+    async with device() as porch:
+        now = 100.0
+        porch.commands = Commands("porch", clock=lambda: now)
+        porch.add("ptz", turn)
+        assert [("reply" in await porch.ask("ptz")) for _ in range(42)] == [True] * 40 + [False] * 2
+        assert "reply" in await porch.ask("ptz", by="viewer-2")
+        now += 0.125
+        assert [(await porch.ask("ptz")).get("code") for _ in range(3)] == [None, None, "too-many"]
+        now += 60
+        assert [(await porch.ask("nonsense"))["code"] for _ in range(41)] == ["unknown-command"] * 40 + ["too-many"]
+
+
+async def test_of_viewers_that_rest_nothing_is_kept() -> None:
+    async with device() as porch:
+        now = 100.0
+        porch.commands = Commands("porch", clock=lambda: now)
+        for number in range(3000):
+            now += 0.01
+            await porch.ask("ptz", by=f"viewer-{number}")
+        assert len(porch.commands._credit) <= 1001
+
+
 async def test_the_end_of_the_master_ends_what_is_under_way() -> None:
     begun = asyncio.Event()
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sightline.errors import ServiceRefused, SourceNotFound
-from sightline.master import Happening, Master, Viewer
+from sightline.master import CommandCall, Happening, Master, Viewer
 from sightline.media.test_picture import TestPicture
 from sightline.rtc.datachannel import RequestFailed
 from sightline.timers import Timers
@@ -244,3 +244,24 @@ async def test_a_missing_file_is_said_before_anything_else() -> None:
     with pytest.raises(SourceNotFound):
         async with Master("demo", source="/nowhere/clip.mp4"):
             pass
+
+
+async def test_only_a_sightline_says_what_a_viewer_may_do(stage: Stage) -> None:
+    """Of another service nobody knows whether it lets viewers send what only it itself should."""
+    calls: list[str | None] = []
+
+    @stage.master.command("ptz", roles=None)
+    async def ptz(call: CommandCall) -> None:
+        calls.append(call.role)
+
+    await stage.service.say("sightline/viewer", {"open": True, "role": "operator"}, sender="viewer-1")
+    viewer = AiortcViewer("video", data_channel=True)
+    stage.viewers.append(viewer)
+    channel = viewer.connection.createDataChannel("sightline/commands")
+    received: list[str] = []
+    channel.on("message", received.append)
+    await stage.offer("viewer-1", viewer)
+    await eventually(lambda: channel.readyState == "open")
+    channel.send('{"id":"1","request":{"command":"ptz"}}')
+    await eventually(lambda: received == ['{"id":"1","reply":null}'])
+    assert calls == [None]
