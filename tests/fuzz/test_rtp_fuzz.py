@@ -1,4 +1,7 @@
-"""A master may send a viewer whatever it likes: nothing comes out that is not whole, nothing raises, nothing grows."""
+"""A master may send a viewer whatever it likes: nothing comes out that is not whole, nothing raises, nothing grows.
+
+And a viewer may say to a master whatever it likes of its path.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,29 @@ from hypothesis import strategies as st
 from sightline.rtc.rtp.depacketize import depacketizer
 from sightline.rtc.rtp.incoming import EncodedFrame, IncomingStream
 from sightline.rtc.rtp.inlet import Inlet
+from sightline.rtc.rtp.outlet import Outlet
 from sightline.rtc.rtp.packetize import nal_units
-from sightline.rtc.rtp.rtcp import Goodbye, MalformedRtcp, SenderReport, build
-from tests.unit.rtc.rtp.units import clear
+from sightline.rtc.rtp.rtcp import (
+    BandwidthEstimate,
+    Goodbye,
+    MalformedRtcp,
+    ReceiverReport,
+    ReportBlock,
+    SenderReport,
+    TransportFeedback,
+    build,
+    parse,
+)
+from sightline.rtc.rtp.transport_wide import ReceivedPackets, SentPackets
+from tests.unit.rtc.rtp.units import clear, video_stream
+from tests.unit.rtc.rtp.units import packets as unit
 from tests.unit.rtc.rtp.wire import RTX, SOUND, VIDEO, encoded, sound_settings
 from tests.unit.rtc.rtp.wire import settings as video_settings
 
 pytestmark = pytest.mark.realtime
 
 MANY = settings(max_examples=150, deadline=None)
+SOME = settings(max_examples=50, deadline=None)
 
 BEGINNINGS = (
     b"",
@@ -162,3 +179,89 @@ def test_floods_are_bounded(kind: str) -> None:
     viewer.run(2)
     viewer.assert_bounded()
     assert viewer.sent < 500
+
+
+feedbacks = st.builds(
+    lambda base, count, reference, arrivals: TransportFeedback(
+        1,
+        2,
+        base,
+        max([count, *(place + 1 for place in arrivals)]),
+        reference,
+        0,
+        tuple((place, ticks) for place, ticks in zip(sorted(arrivals), range(0, 9000, 77), strict=False)),
+    ),
+    st.integers(0, 60) | st.integers(0, 0xFFFF),
+    st.integers(0, 40) | st.integers(0, 0xFFFF),
+    st.integers(0, 3) | st.integers(-(1 << 23), (1 << 23) - 1),
+    st.sets(st.integers(0, 200), max_size=40),
+)
+"""Of packets that were sent, and of others; by a clock that may say anything."""
+
+blocks = st.builds(
+    lambda lost, highest, last, delay: ReceiverReport(1, (ReportBlock(0x11111111, 0, lost, highest, 0, last, delay),)),
+    st.integers(-1000, 1000),
+    st.integers(0, 1000),
+    st.integers(0, 0xFFFFFFFF),
+    st.integers(0, 0xFFFFFFFF),
+)
+estimates = st.builds(BandwidthEstimate, st.just(1), st.integers(0, 1 << 62))
+said = st.one_of(
+    st.builds(lambda report: build([report]), feedbacks | blocks | estimates),
+    st.builds(lambda body: b"\x8f\xcd" + struct.pack("!H", len(body) // 4) + body, st.binary(min_size=8, max_size=80)),
+)
+
+
+@SOME
+@given(st.lists(st.tuples(said, st.sampled_from((0.0, 0.03, 0.2, 12.0)), st.booleans()), max_size=40))
+def test_a_viewer_may_say_anything_of_its_path(told: list[tuple[bytes, float, bool]]) -> None:
+    wide, sent, now = SentPackets(), 0, 100.0
+
+    def send(datagrams: object) -> int:
+        nonlocal sent
+        sent += len(datagrams)  # type: ignore[arg-type]
+        return len(datagrams)  # type: ignore[arg-type]
+
+    outlet = Outlet(send=send, protect_rtcp=clear, cname="x", video=video_stream(rtx=True, wide=wide), wide=wide)
+    outlet.start()
+    for number, (datagram, pause, probes) in enumerate(told):
+        outlet.offer_video(unit(number, keyframe=not number), now, stream_rate=7e5)
+        outlet.flush(now)
+        with suppress(MalformedRtcp):
+            outlet.receive_rtcp(datagram, now)
+        if probes:
+            outlet.probe(2_000_000, now)
+        for _ in range(5):
+            now += pause / 5
+            outlet.flush(now)
+        available = outlet.bandwidth.available(now)
+        assert available is None or available >= 0
+        outlet.stats(now)
+    assert sent <= 4 * len(told) + 300 * sum(probes for *_, probes in told)
+    assert len(wide._sent) <= 4096
+    assert len(wide._congestion._window) + len(wide._congestion._least) <= 3 * wide.next
+
+
+@MANY
+@given(st.binary(max_size=400))
+def test_any_feedback_of_many_packets_is_read_quickly_or_refused(body: bytes) -> None:
+    body = body[: len(body) // 4 * 4]
+    with suppress(MalformedRtcp):
+        for report in parse(b"\x8f\xcd" + struct.pack("!H", len(body) // 4) + body):
+            assert isinstance(report, TransportFeedback)
+            assert len(report.arrivals) <= len(body)
+
+
+@SOME
+@given(st.lists(st.tuples(st.integers(0, 0xFFFF) | st.integers(0, 99), st.floats(0, 20)), max_size=100))
+def test_any_numbers_of_packets_are_reported_in_few_bytes(arrivals: list[tuple[int, float]]) -> None:
+    received, now = ReceivedPackets(7), 1000.0
+    for number, pause in arrivals:
+        received.arrived(number, 1, now)
+        reports = received.take(now)
+        assert len(reports) <= 40
+        for report in reports:
+            assert len(build([report])) < 1300
+            assert parse(build([report])) == [report]
+        now += pause
+        assert len(received._arrived) <= 3000
