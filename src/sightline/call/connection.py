@@ -195,6 +195,8 @@ class CallConnection:
             return
         self._log.info("connection %s → %s", self._state, peer.connection_state)
         self._state = state = peer.connection_state
+        if state in (ConnectionState.DISCONNECTED, ConnectionState.FAILED):
+            self._lobby.check()
         if state is ConnectionState.CONNECTED and self._offers and not peer.channels.labels:
             self._open_chat(peer)
         if state is ConnectionState.CLOSED and peer.reason is Reason.CLOSE_NOTIFY:

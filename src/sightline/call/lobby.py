@@ -14,7 +14,7 @@ import aiohttp
 
 from ..client.refusals import SocketRefused
 from ..client.socket import SignalingSocket, open_socket
-from ..errors import ConfigError, MalformedMessage, ServiceRefused, SightlineError
+from ..errors import ConfigError, MalformedMessage, ServiceRefused, ServiceUnreachable, SightlineError
 from ..observe.log import bind
 from ..rtc.peer import IceServer
 from ..sessions.backoff import Backoff
@@ -22,9 +22,11 @@ from ..sessions.call import messages as machine
 from ..timers import DEFAULT_TIMERS, Timers
 from .entry import RoomSession, SessionProvider
 from .lobby_messages import (
+    PING,
     ChatLine,
     Greeting,
     NameGiven,
+    Pong,
     Refusal,
     UserChanges,
     UserList,
@@ -47,6 +49,12 @@ _FAREWELL_LIMIT: Final = 0.5
 _FIRST_PAUSE: Final = 0.4
 _LONGEST_PAUSE: Final = 8.0
 """Bounds of the wait between two tries, in seconds: the page's."""
+
+_OPENING: Final = 8.0
+"""Seconds for a session and its socket: on a network that is gone, another try finds another way."""
+
+_REPLY: Final = 3.0
+"""Seconds in which the service says that it is there, when it is asked because something is wrong."""
 
 
 class LobbyListener(Protocol):
@@ -98,6 +106,11 @@ class LobbyClient:
         self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
         self._resume = ""
         self._claimed = False
+        self._unanswered = 0
+        """How often the service was asked whether it is there, and has not replied."""
+        self._doubt: asyncio.TimerHandle | None = None
+        self._farewells: dict[str, str] = {}
+        """Hang-ups of which it is not known that they arrived: they are said again on the next socket."""
         self._task: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._over = False
@@ -121,9 +134,17 @@ class LobbyClient:
         self._backoff = Backoff(first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
         self.start()
 
+    def check(self) -> None:
+        """Something is wrong with the network: is the service still there? If not, another socket is opened."""
+        if self._send(PING):
+            self._unanswered += 1
+            if self._doubt is None:
+                self._doubt = asyncio.get_running_loop().call_later(_REPLY, self.reconnect)
+
     async def aclose(self) -> None:
         """Leave the room, after the last words. Idempotent."""
         self._over = True
+        self._trust()
         if self.is_online:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_FAREWELL_LIMIT):
@@ -158,10 +179,12 @@ class LobbyClient:
 
     def send_offer(self, to: str, sdp: str) -> bool:
         """An offer, the first or a later one."""
+        self._farewells.pop(to, None)  # a late one would end the new call
         return self._send(offer_frame(to, sdp))
 
     def send_answer(self, to: str, sdp: str) -> bool:
         """The answer to theirs."""
+        self._farewells.pop(to, None)
         return self._send(answer_frame(to, sdp))
 
     def send_candidate(self, to: str, candidate: Mapping[str, object]) -> bool:
@@ -169,8 +192,11 @@ class LobbyClient:
         return self._send(candidate_frame(to, candidate))
 
     def send_hang_up(self, to: str, reason: str) -> bool:
-        """There is no call (any more), and why."""
-        return self._send(hang_up_frame(to, reason))
+        """There is no call (any more), and why. It is said again if the socket turns out to be dead."""
+        self._farewells[to] = reason
+        sent = self._send(hang_up_frame(to, reason))
+        self.check()
+        return sent
 
     def send_text(self, to: str, text: str) -> bool:
         """A chat line for one person."""
@@ -201,6 +227,14 @@ class LobbyClient:
             else:
                 await self._serve(socket)
             await asyncio.sleep(self._backoff.lost(time.monotonic(), roll=self._roll()))
+
+    async def _open(self) -> SignalingSocket:
+        try:
+            async with asyncio.timeout(_OPENING):
+                session = await self._ask()
+                return await open_socket(self._http, session, protocols=("json",), timers=self._timers, log=self._log)
+        except TimeoutError:
+            raise ServiceUnreachable("The service did not answer in time; it is asked again.") from None
 
     async def _ask(self) -> RoomSession:
         self._session = session = await self._new_session()
@@ -260,6 +294,11 @@ class LobbyClient:
                 self._listed(message.applied_to(self.users))
             case ChatLine():
                 self._listener.lobby_wrote(message)
+            case Pong():
+                self._unanswered -= 1
+                if self._unanswered <= 0:
+                    self._trust()
+                    self._farewells.clear()
             case Refusal():
                 self._log.warning("the lobby refused a %s: %s", message.about or "message", message.message)
                 self._listener.lobby_refused(message)
@@ -272,10 +311,22 @@ class LobbyClient:
             self._claimed = self.is_online = True
             self._log.info("in the room %s as %s, with %d others", self.room, self.name, len(users) - 1)
             self._listener.lobby_said(machine.Name(self.name))
+            for peer, reason in self._farewells.items():
+                self._send(hang_up_frame(peer, reason))
+            if self._farewells:
+                self.check()
             self._listener.lobby_said(machine.Socket(True))
         self._listener.lobby_said(machine.Users(users))
 
+    def _trust(self) -> None:
+        """The socket lives, or is given up."""
+        self._unanswered = 0
+        if self._doubt is not None:
+            self._doubt.cancel()
+            self._doubt = None
+
     def _offline(self) -> None:
+        self._trust()
         if self.is_online:
             self.is_online = False
             if not self._over:

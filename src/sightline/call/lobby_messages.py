@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -12,10 +12,12 @@ from ..sessions.call import messages as machine
 from ..sessions.call.messages import Description
 
 __all__ = [
+    "PING",
     "ChatLine",
     "Greeting",
     "LobbyMessage",
     "NameGiven",
+    "Pong",
     "Refusal",
     "UserChanges",
     "UserList",
@@ -29,6 +31,8 @@ __all__ = [
 ]
 
 _encode = msgspec.json.Encoder().encode
+
+PING: Final = _encode({"type": "ping"})
 
 
 class Greeting(msgspec.Struct, frozen=True, tag="id"):
@@ -76,6 +80,10 @@ class ChatLine(msgspec.Struct, frozen=True, tag="message"):
     name: str = ""
 
 
+class Pong(msgspec.Struct, frozen=True, tag="pong"):
+    """The service is there, and has dealt with what came before the ``PING``."""
+
+
 class Refusal(msgspec.Struct, frozen=True, tag="error"):
     """A message of ours was not taken; ``reason`` is an id of docs/topics/calls.md."""
 
@@ -111,6 +119,7 @@ LobbyMessage: TypeAlias = (
     | UserList
     | UserChanges
     | ChatLine
+    | Pong
     | Refusal
     | machine.Offer
     | machine.Answer
@@ -119,7 +128,7 @@ LobbyMessage: TypeAlias = (
 )
 
 _Frame: TypeAlias = (
-    Greeting | NameGiven | UserList | UserChanges | ChatLine | Refusal | _Offer | _Answer | _Candidate | _HangUp
+    Greeting | NameGiven | UserList | UserChanges | ChatLine | Pong | Refusal | _Offer | _Answer | _Candidate | _HangUp
 )
 _decode = msgspec.json.Decoder(_Frame).decode
 

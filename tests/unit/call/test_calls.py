@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -263,6 +263,58 @@ async def test_the_socket_is_lost_and_comes_back_and_the_call_goes_on(service: I
         await assert_moves(session)
         await session.hang_up()
         await until(lambda: bob.state is CallState.ENDED)
+
+
+class Way:
+    """A way to the service that can swallow everything without a word, for the sockets that are on it."""
+
+    def __init__(self, port: int) -> None:
+        self._service = port
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._dead: set[asyncio.StreamWriter] = set()
+
+    async def __aenter__(self) -> Way:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
+        await self._server.wait_closed()
+
+    def swallow(self) -> None:
+        self._dead |= self._writers
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_connection("127.0.0.1", self._service)
+        self._writers |= {writer, forth}
+        await asyncio.gather(self._pass(reader, forth), self._pass(back, writer))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                if writer not in self._dead:
+                    writer.write(data)
+        if writer not in self._dead:
+            writer.close()
+
+
+async def test_a_farewell_that_a_dead_socket_swallowed_is_said_again(service: Inside) -> None:
+    async with (
+        Way(service.port) as way,
+        room(service, "Bob") as (bob,),
+        Call("Ann", endpoint=f"http://localhost:{way.port}") as ann,
+    ):
+        placing = asyncio.create_task(ann.place("Bob"))
+        ring = await next_ring(bob)
+        way.swallow()
+        placing.cancel()
+        async with asyncio.timeout(WAIT):
+            assert await ring.wait_ended() == "cancelled"
+        await until(lambda: ann.is_online and ann.name == "Ann")
+        await connected(ann, bob)
 
 
 async def test_another_path_for_the_same_call(service: Inside) -> None:

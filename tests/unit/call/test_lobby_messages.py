@@ -10,6 +10,7 @@ from sightline.call.lobby_messages import (
     ChatLine,
     Greeting,
     NameGiven,
+    Pong,
     Refusal,
     UserChanges,
     UserList,
@@ -37,6 +38,7 @@ def test_what_the_service_says() -> None:
     assert read(type="error", reason="unknown-target", message="Nobody.", about="video-offer", target="Bob") == Refusal(
         "unknown-target", "Nobody.", "video-offer", "Bob"
     )
+    assert read(type="pong") == Pong()
     assert read(type="message", text="hello", name="Bob", date=1) == ChatLine("hello", "Bob")
 
 
