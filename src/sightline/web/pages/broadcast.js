@@ -5,6 +5,7 @@ import { MediaError, MediaSource } from './broadcast_media.js';
 import { BROADCAST_MESSAGES } from './broadcast_messages.js';
 import { showViewers } from './broadcast_viewers.js';
 import { addMessages, applyLanguage, hasText, text } from './language.js';
+import { writeError } from './parts.js';
 
 // The page of a camera in the browser: /broadcast/CHANNEL, and #TOKEN unless it is opened on the service's own computer.
 
@@ -221,15 +222,7 @@ function showNotice(words) {
 
 /** What happened, what it means, what to do. @param {string} id  @param {string} message */
 function showError(id, message) {
-  const own = `broadcast.error.${id}`;
-  const shared = `error.${id}`;
-  const key = hasText(`${own}.what`) ? own : hasText(`${shared}.what`) ? shared : 'broadcast.error.unknown';
-  const isKnown = key !== 'broadcast.error.unknown';
-  elements.errorWhat.textContent = text(`${key}.what`, { channel });
-  // Of a reason without a text here, the service's own sentence says more than ours could.
-  elements.errorMeans.textContent = isKnown || !message ? text(`${key}.means`, { channel }) : message;
-  elements.errorDo.textContent = text(`${key}.do`, { channel });
-  elements.errorId.textContent = id;
+  writeError(elements, { id, message }, { channel }, 'broadcast');
   elements.error.hidden = false;
 }
 

@@ -4,6 +4,7 @@ import { elements } from './call_elements.js';
 import { CALL_MESSAGES } from './call_messages.js';
 import { Ring } from './call_ring.js';
 import { addMessages, applyLanguage, hasText, text } from './language.js';
+import { press, toggleFullScreen, writeError } from './parts.js';
 
 // The page of 1:1 calls: /call, ?room=NAME, and #TOKEN unless it is opened on the service's own computer.
 
@@ -77,7 +78,7 @@ elements.incoming.addEventListener('cancel', (event) => {
 elements.mute.addEventListener('click', () => call.setMuted(!call.media.muted));
 elements.cameraOff.addEventListener('click', () => call.setCameraOff(!call.media.cameraOff));
 elements.share.addEventListener('click', () => void change(call.shareScreen(!call.media.isSharing)));
-elements.fullScreen.addEventListener('click', () => void toggleFullScreen().catch(() => {}));
+elements.fullScreen.addEventListener('click', () => void toggleFullScreen(elements.frame, elements.remote).catch(() => {}));
 document.addEventListener('fullscreenchange', showControls);
 elements.camera.addEventListener('change', () => void change(call.choose('video', elements.camera.value)));
 elements.microphone.addEventListener('change', () => void change(call.choose('audio', elements.microphone.value)));
@@ -152,13 +153,6 @@ async function copyAddress() {
   } catch {
     remark(text('call.copy-failed'));
   }
-}
-
-async function toggleFullScreen() {
-  const video = /** @type {HTMLVideoElement & {webkitEnterFullscreen?: () => void}} */ (elements.remote);
-  if (document.fullscreenElement) await document.exitFullscreen();
-  else if (elements.frame.requestFullscreen) await elements.frame.requestFullscreen();
-  else video.webkitEnterFullscreen?.(); // iPhones put only videos on the full screen
 }
 
 // ------------------------------------------------------------------------------------------------- what is shown
@@ -248,20 +242,14 @@ function showControls() {
   elements.fullScreen.hidden = !isTalking;
   elements.chat.hidden = !isTalking && elements.lines.childElementCount === 0;
   elements.write.hidden = !isTalking;
-  press(elements.mute, media.muted, elements.muteText, media.muted ? 'call.unmute' : 'call.mute');
-  press(elements.cameraOff, media.cameraOff, elements.cameraOffText, media.cameraOff ? 'call.camera-on' : 'call.camera-off');
-  press(elements.share, media.isSharing, elements.shareText, media.isSharing ? 'call.share-stop' : 'call.share');
+  press(elements.mute, media.muted, elements.muteText, text(media.muted ? 'call.unmute' : 'call.mute'));
+  press(elements.cameraOff, media.cameraOff, elements.cameraOffText, text(media.cameraOff ? 'call.camera-on' : 'call.camera-off'));
+  press(elements.share, media.isSharing, elements.shareText, text(media.isSharing ? 'call.share-stop' : 'call.share'));
   const isFull = document.fullscreenElement !== null;
-  press(elements.fullScreen, isFull, elements.fullScreenText, isFull ? 'view.full-screen-leave' : 'view.full-screen');
+  press(elements.fullScreen, isFull, elements.fullScreenText, text(isFull ? 'view.full-screen-leave' : 'view.full-screen'));
   elements.local.dataset.mirrored = String(!media.isSharing);
   elements.self.dataset.off = String(media.cameraOff && !media.isSharing);
   if (!isTalking && isFull) void document.exitFullscreen().catch(() => {});
-}
-
-/** The words say what a click does, the look says how it is. @param {HTMLElement} button  @param {boolean} isOn  @param {HTMLElement} label  @param {string} id */
-function press(button, isOn, label, id) {
-  button.dataset.on = String(isOn);
-  label.textContent = text(id);
 }
 
 /** What a black rectangle does not say. */
@@ -348,16 +336,9 @@ async function showDevices() {
   }
 }
 
-/** What happened, what it means, what to do. @param {string} id  @param {string} message */
+/** @param {string} id  @param {string} message */
 function showError(id, message) {
-  const own = `call.error.${id}`;
-  const shared = `error.${id}`;
-  const key = hasText(`${own}.what`) ? own : hasText(`${shared}.what`) ? shared : 'call.error.unknown';
-  elements.errorWhat.textContent = text(`${key}.what`, { channel: room });
-  // Of a reason without a text here, the service's own sentence says more than ours could.
-  elements.errorMeans.textContent = key === 'call.error.unknown' && message ? message : text(`${key}.means`, { channel: room });
-  elements.errorDo.textContent = text(`${key}.do`, { channel: room });
-  elements.errorId.textContent = id;
+  writeError(elements, { id, message }, { channel: room }, 'call');
   elements.error.hidden = false;
 }
 

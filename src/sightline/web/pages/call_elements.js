@@ -1,17 +1,6 @@
-/** The elements of call.html that its scripts write to. A missing one is a mistake in the page: say so at once. */
+import { element } from './parts.js';
 
-/**
- * @template {HTMLElement} Kind
- * @param {string} id
- * @param {new () => Kind} kind
- * @returns {Kind}
- */
-function element(id, kind) {
-  const found = document.getElementById(id);
-  if (!(found instanceof kind)) throw new Error(`call.html has no ${kind.name} #${id}`);
-  return found;
-}
-
+/** The elements of call.html that its scripts write to. */
 export const elements = {
   room: element('room', HTMLElement),
   me: element('me', HTMLElement),

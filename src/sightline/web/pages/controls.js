@@ -1,6 +1,7 @@
 import { takeSnapshot } from '../sdk/snapshot.js';
 import { hideBanner, showBanner } from './banner.js';
 import { text } from './language.js';
+import { press, toggleFullScreen } from './parts.js';
 import { elements } from './view_elements.js';
 
 /** How long a passing remark stays, in milliseconds. */
@@ -42,19 +43,6 @@ export function showControls(viewer, channel) {
   return { show };
 }
 
-/**
- * The words say what a click does, the look says how it is.
- *
- * @param {HTMLElement} button
- * @param {boolean} isOn
- * @param {HTMLElement} label
- * @param {string} words
- */
-function press(button, isOn, label, words) {
-  button.dataset.on = String(isOn);
-  if (label.textContent !== words) label.textContent = words;
-}
-
 /** @param {import('../sdk/viewer.js').Viewer} viewer */
 async function toggleTalk(viewer) {
   if (viewer.isTalking) return viewer.stopTalking();
@@ -86,18 +74,6 @@ async function save(channel) {
   link.download = `${channel}-${now.toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-')}.png`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(address), REMARK);
-}
-
-/**
- * iPhones put only videos on the full screen.
- *
- * @param {HTMLElement} frame
- * @param {HTMLVideoElement & {webkitEnterFullscreen?: () => void}} video
- */
-async function toggleFullScreen(frame, video) {
-  if (document.fullscreenElement) await document.exitFullscreen();
-  else if (frame.requestFullscreen) await frame.requestFullscreen();
-  else video.webkitEnterFullscreen?.();
 }
 
 let remarkTimer = 0;

@@ -1,4 +1,5 @@
 import { hasText, text } from './language.js';
+import { writeError } from './parts.js';
 import { elements } from './view_elements.js';
 
 /** Whoever retried from the keyboard finds the button again where it was. */
@@ -11,15 +12,9 @@ let hadFocus = false;
  * @param {string} channel
  */
 export function showError({ id, message, tried }, channel) {
-  const known = hasText(`error.${id}.what`);
-  const key = known ? id : 'unknown';
-  elements.errorWhat.textContent = text(`error.${key}.what`, { channel });
-  // Of a reason without a text here, the service's own sentence says more than ours could.
-  elements.errorMeans.textContent = known || !message ? text(`error.${key}.means`, { channel }) : message;
-  elements.errorDo.textContent = text(`error.${key}.do`, { channel });
+  writeError(elements, { id, message }, { channel });
   elements.errorTried.hidden = !tried;
   if (tried) elements.errorTried.textContent = text('view.tried', { local: kinds(tried.local), remote: kinds(tried.remote) });
-  elements.errorId.textContent = id;
   if (document.fullscreenElement) void document.exitFullscreen().catch(() => {});
   elements.frame.hidden = true;
   elements.error.hidden = false;
