@@ -94,3 +94,19 @@ def test_the_cameras_sound_is_in_step_with_its_picture_in_chromium(service: Serv
     finally:
         assert master.stop() == 0, master.output
     master.assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--speaker", "ffmpeg:alsa:hw:31,0"), "There is no speaker alsa hw:31,0"),
+        (("--speaker", "voices.wav", "--talk-roles", "admin"), "The roles of viewers are viewer and operator"),
+    ],
+)
+def test_what_is_wrong_with_a_speaker_is_said_with_what_to_do(
+    service: Service, options: tuple[str, ...], said: str
+) -> None:
+    ended = service.run("master", unique_name(), "--create", "--source", "test", *options)
+    assert ended.returncode != 0
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr

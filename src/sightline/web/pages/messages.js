@@ -33,7 +33,10 @@ export const MESSAGES = Object.freeze({
   'view.tried': { en: 'Tried here: {local}. At the camera: {remote}.', ko: '시도한 경로 – 이 기기: {local}, 카메라: {remote}.' },
   'view.paused': { en: 'The browser has paused the picture.', ko: '브라우저가 영상을 일시 중지했습니다.' },
   'view.talking': { en: 'The camera hears you.', ko: '카메라로 음성을 보내고 있습니다.' },
-  'view.talk-deaf': { en: 'This camera plays no sound, so it cannot be talked to.', ko: '이 카메라는 소리를 재생하지 않아 말할 수 없습니다.' },
+  'view.talk-deaf': {
+    en: 'This camera plays no sound, so it cannot be talked to, or not with this link.',
+    ko: '이 카메라는 소리를 재생하지 않거나 이 링크로는 말할 수 없습니다.',
+  },
   'view.talk-denied': {
     en: 'The microphone was not allowed. Permit it in the browser’s settings for this page, then press Talk again.',
     ko: '마이크 사용이 허용되지 않았습니다. 브라우저의 페이지 설정에서 허용한 뒤 말하기를 다시 누르십시오.',
