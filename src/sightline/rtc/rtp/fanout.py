@@ -125,9 +125,11 @@ class Fanout:
 
     def start(self, outlet: Outlet) -> None:
         """The viewer is connected (again): it is sent a keyframe as soon as there is one, and all that follows."""
-        if outlet not in self._members:
+        member = self._members.get(outlet)
+        if member is None:
             return
         outlet.start()
+        member.choice.switched(self._clock())  # what was known of the path was before
         if outlet not in self._reporting:
             self._reporting.add(outlet)
             self._schedule_report(outlet, self._clock() + _FIRST_REPORT)

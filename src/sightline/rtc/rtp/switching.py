@@ -80,10 +80,12 @@ class Switching:
 
     def adapt(self, outlet: Outlet, member: Member, now: float) -> None:
         """Look at a viewer with several renditions; may be called at any time."""
-        current = member.rung
-        if now - member.looked_at < _SPACING or current is None or outlet.video is None:
+        if now - member.looked_at < _SPACING:
             return
         member.looked_at = now
+        current = member.rung
+        if current is None or outlet.video is None:
+            return
         available, limited = outlet.bandwidth.available(now), outlet.bandwidth.limited(now)
         dropped = outlet.video.counters.frames_dropped
         starved, member.dropped = dropped > member.dropped, dropped
