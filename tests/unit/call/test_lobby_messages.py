@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sightline.call.lobby_messages import (
     ChatLine,
@@ -25,6 +28,15 @@ from sightline.call.lobby_messages import (
 from sightline.errors import MalformedMessage
 from sightline.sessions.call import messages as machine
 from sightline.wire.lobby import CallMessage, ChatMessage, NameClaim, decode_lobby_message
+
+MEMBERS = ("type", "name", "sdp", "candidate", "target", "users", "joined", "left", "text", "reason", "id", "resume")
+kinds = st.sampled_from(
+    ["id", "userlist", "users", "message", "error", "video-offer", "video-answer", "new-ice-candidate", "hang-up"]
+)
+
+
+def frame_of(kind: str, value: object) -> str:
+    return json.dumps({**(value if isinstance(value, dict) else {}), "type": kind})
 
 
 def read(**message: object) -> object:
@@ -85,6 +97,22 @@ def test_a_calls_messages_come_as_the_machine_takes_them() -> None:
 )
 def test_what_cannot_be_read_is_told_by_one_error(frame: str | bytes) -> None:
     with pytest.raises(MalformedMessage):
+        read_lobby_frame(frame)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=6),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.binary(max_size=60) | st.text(max_size=60) | st.builds(json.dumps, values) | st.builds(frame_of, kinds, values)
+)
+def test_whatever_comes_nothing_but_one_error_escapes(frame: str | bytes) -> None:
+    with suppress(MalformedMessage):
         read_lobby_frame(frame)
 
 
