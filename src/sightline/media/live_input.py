@@ -14,6 +14,7 @@ import av
 import msgspec
 
 from ..errors import ConfigError, SourceBusy, SourceNotFound, SourceRefused, UnsupportedMedia
+from .alsa import use_system_alsa
 
 __all__ = ["HANG_LIMIT", "READ_LIMIT", "LiveInput", "live_input", "without_password", "words_of"]
 
@@ -54,6 +55,8 @@ class LiveInput(msgspec.Struct, frozen=True):
         return self._open() if within is None else _Opening(self).result(within)
 
     def _open(self) -> av.container.InputContainer:
+        if self.format == "alsa":
+            use_system_alsa()
         try:
             return av.open(
                 self.address, format=self.format, options=dict(self.options), timeout=(OPEN_LIMIT, READ_LIMIT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ import av
 import av.logging
 
 from ..errors import ConfigError, SpeakerBusy, SpeakerError, UnsupportedMedia
+from .alsa import use_system_alsa
 from .live_input import without_password
 from .mixer import Pcm
 from .voice_buffer import SAMPLE_RATE
@@ -26,9 +26,6 @@ _DEFAULT_TARGETS: Final = {"oss": "/dev/dsp"}
 
 _TELEPHONE: Final = frozenset({"pcm_mulaw", "pcm_alaw"})
 """Codecs that receivers expect at 8 kHz in mono (RFC 3551 §4.5.14)."""
-
-_ALSA: Final = Path("/usr/share/alsa")
-_ALSA_PLUGINS: Final = ("usr/lib/*-linux-gnu*/alsa-lib", "usr/lib64/alsa-lib", "usr/lib/alsa-lib")
 
 
 class Speaker(Protocol):
@@ -94,7 +91,7 @@ class FFmpegSpeaker:
     def open(self) -> None:
         """See ``Speaker``."""
         if self._format == "alsa":
-            _use_system_alsa()
+            use_system_alsa()
         target = str(_free_path(Path(self._target))) if self._is_file else self._target
         # FFmpeg's devices say what is wrong in their log alone, and return EIO for everything.
         av.logging.set_level(av.logging.ERROR)
@@ -191,13 +188,3 @@ def _free_path(path: Path) -> Path:
         number += 1
         found = path.with_stem(f"{path.stem}-{number}")
     return found
-
-
-def _use_system_alsa() -> None:
-    """FFmpeg as PyAV's wheels bring it has a library of ALSA's that looks for its settings where it was built."""
-    if (_ALSA / "alsa.conf").exists():
-        os.environ.setdefault("ALSA_CONFIG_DIR", str(_ALSA))
-    folders = (folder for pattern in _ALSA_PLUGINS for folder in Path("/").glob(pattern))
-    plugins = next((folder for folder in folders if folder.is_dir()), None)
-    if plugins is not None:
-        os.environ.setdefault("ALSA_PLUGIN_DIR", str(plugins))

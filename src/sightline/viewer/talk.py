@@ -6,10 +6,22 @@ from collections.abc import Callable
 
 from ..errors import UnsupportedMedia
 from ..media.opus_packets import opus_samples
-from ..media.source import Source
+from ..media.sound_source import open_sound
+from ..media.source import Source, open_source
 from ..media.units import EncodedUnit
 
-__all__ = ["Talk"]
+__all__ = ["Talk", "open_voice"]
+
+
+def open_voice(text: str) -> Source:
+    """What is to be said: any source's sound, or a sound file or a microphone. Files are played once. Blocks.
+
+    Raises ConfigError and MediaError.
+    """
+    try:
+        return open_source(text, loop=False)
+    except UnsupportedMedia:
+        return open_sound(text)  # there is no picture in it, or nothing at all: this says which
 
 
 class Talk:

@@ -22,7 +22,7 @@ from ..client.target import find_target
 from ..errors import ConfigError, MediaError
 from ..media.decoder import AudioFrame, VideoFrame
 from ..media.recorder import Recorder
-from ..media.source import Source, open_source
+from ..media.source import Source
 from ..observe.log import bind
 from ..rtc.certificates import Certificate
 from ..rtc.data_requests import COMMANDS, Json
@@ -45,7 +45,7 @@ from .media import IncomingMedia
 from .names import client_id_of, new_client_id
 from .statistics import ViewerStatistics
 from .streams import Stream
-from .talk import Talk
+from .talk import Talk, open_voice
 
 __all__ = ["Viewer"]
 
@@ -231,14 +231,15 @@ class Viewer:
         return peer is not None and peer.can_talk
 
     async def speak(self, source: Source | str | None) -> None:
-        """Send the sound of a source, or of what ``open_source`` opens, to the camera; None falls silent.
+        """Send the sound of a source, or of what ``viewer.talk.open_voice`` opens (a sound file, a microphone as
+        ``ffmpeg:alsa:default``, anything that a master streams), to the camera; None falls silent.
 
         Needs ``talk=True``. It goes on over reconnections. Raises ConfigError and MediaError.
         """
         if self._talk is None:
             raise ConfigError("This viewer cannot speak: make it with talk=True.")
         if isinstance(source, str):
-            await self._talk.use(await asyncio.to_thread(open_source, source), owned=True)
+            await self._talk.use(await asyncio.to_thread(open_voice, source), owned=True)
         else:
             await self._talk.use(source, owned=False)
 
