@@ -31,7 +31,7 @@ from sightline.media.bar_code import read_bar_code
 from sightline.media.tone import TONE_HZ
 from sightline.reasons import Reason
 from sightline.service.lobby import perform_lobby
-from sightline.service.store import KeyKind, KeyRole
+from sightline.service.store import KeyKind, KeyRole, KeyState
 from sightline.wire.sigv4 import Credentials
 from tests.harness.sounds import raw_sound, strength
 from tests.unit.client import fake_signaling
@@ -330,7 +330,8 @@ async def test_another_path_for_the_same_call(service: Inside) -> None:
             assert session.state is CallState.IN_CALL
 
 
-async def test_a_room_that_is_not_open_is_entered_with_a_link_or_with_the_key() -> None:
+async def test_a_room_that_is_not_open_is_entered_with_a_link_or_with_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sightline.call.entry._LINK_LIFE", 60.0)
     async with running() as service:
         with pytest.raises(WrongKey):
             async with member(service, "Ann", credentials=Credentials("NOBODY", "wrong")):
@@ -343,7 +344,13 @@ async def test_a_room_that_is_not_open_is_entered_with_a_link_or_with_the_key() 
         owner = Credentials(ADMIN.access_key_id, ADMIN.secret_access_key)
         async with member(service, "Ann", room="den", credentials=owner) as ann:
             assert ann.room == "den"
-        assert all(key.revoked_at for key in service.context.store.all_keys() if key.kind is KeyKind.LINK)
+            service.clock.wall += 61.0  # the link has expired
+            assert ann._lobby is not None
+            ann._lobby.reconnect()
+            assert not ann.is_online
+            await until(lambda: ann.is_online)
+        links = [key for key in service.context.store.all_keys() if key.kind is KeyKind.LINK]
+        assert [link.state(service.clock.wall) for link in links] == [KeyState.EXPIRED, KeyState.REVOKED]
         answer = await service.call(
             "/sightline/v1/links/create", {"channel": "family", "role": "caller", "expiresIn": 600}
         )
