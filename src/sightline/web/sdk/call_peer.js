@@ -94,7 +94,7 @@ export class CallPeer extends Emitter {
   acceptOffer(description, iceServers) {
     this.#next(async (connection) => {
       // A restart of theirs makes this side gather too: with credentials that are good.
-      if (iceServers.length) connection.setConfiguration({ ...connection.getConfiguration(), iceServers });
+      this.#use(connection, iceServers);
       await connection.setRemoteDescription(description); // takes back an offer of ours that is out
       await this.#addEarly(connection);
       await connection.setLocalDescription();
@@ -131,7 +131,7 @@ export class CallPeer extends Emitter {
 
   /** @param {RTCIceServer[]} iceServers */
   setIceServers(iceServers) {
-    this.#next(async (connection) => connection.setConfiguration({ ...connection.getConfiguration(), iceServers }));
+    this.#next(async (connection) => this.#use(connection, iceServers));
   }
 
   /**
@@ -200,6 +200,13 @@ export class CallPeer extends Emitter {
     if (transport && !transport.onselectedcandidatepairchange) {
       transport.onselectedcandidatepairchange = () => this.emit('path', null);
     }
+  }
+
+  /** For the next gathering. A browser that cannot has the servers of before. @param {RTCPeerConnection} connection  @param {RTCIceServer[]} iceServers */
+  #use(connection, iceServers) {
+    try {
+      if (iceServers.length) connection.setConfiguration({ ...connection.getConfiguration(), iceServers });
+    } catch { /* a call without them is better than none */ }
   }
 
   /** @param {RTCDataChannel} channel */
