@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 from sightline import CommandFailed, Viewer
 from tests.harness.access import admin, make_link
 from tests.harness.browser import Chromium
-from tests.harness.kvs import unique_name
+from tests.harness.kvs import Kvs, unique_name
 from tests.harness.polling import eventually
 from tests.harness.service import CHECKOUT, Service
 
@@ -174,3 +174,13 @@ def test_a_revoked_link_commands_nothing_any_more(service: Service, chromium: Ch
             within=30,
         )
         assert len(camera.moves()) == before
+
+
+def test_a_camera_in_a_browser_says_that_it_takes_none(service: Service, chromium: Chromium, kvs: Kvs) -> None:
+    channel = unique_name("browser")
+    kvs.create(channel)
+    with chromium.page(permissions=["camera", "microphone"]) as camera, chromium.page(f"{service.http}/") as page:
+        camera.goto(f"{service.http}/broadcast/{channel}")
+        camera.get_by_test_id("start").click()
+        page.evaluate(WATCH, [channel, None])
+        assert send(page, "ptz") == {"reason": "unknown-command", "message": "This camera takes no commands."}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CommandError, Commands } from '../../src/sightline/web/sdk/commands.js';
+import { CommandError, Commands, refuseCommands } from '../../src/sightline/web/sdk/commands.js';
 import { Viewer } from '../../src/sightline/web/sdk/viewer.js';
 import { FakeClock, FakeNetwork, fakePeerConnection, fakeWebSocket, settle } from './fakes.mjs';
 
@@ -142,6 +142,21 @@ test('junk on the channel is nothing', async () => {
   channel.onmessage({ data: new ArrayBuffer(2) });
   channel.say({ id: '1', reply: true });
   assert.equal(await answer, true);
+});
+
+test('a camera that takes no commands says so', () => {
+  const channel = Object.assign(new FakeChannel(), { label: 'sightline/commands' });
+  refuseCommands(channel);
+  channel.open();
+  for (const junk of ['no JSON', '{"id":7}', new ArrayBuffer(2)]) channel.onmessage({ data: junk });
+  channel.say({ id: '1', request: { command: 'ptz', value: null } });
+  assert.deepEqual(channel.sent, [{ id: '1', error: 'This camera takes no commands.', code: 'unknown-command' }]);
+  channel.close();
+  channel.say({ id: '2', request: {} });
+  assert.equal(channel.sent.length, 1);
+  const other = Object.assign(new FakeChannel(), { label: 'chat' });
+  refuseCommands(other);
+  assert.equal(other.onmessage, undefined);
 });
 
 test('a viewer opens a channel for commands in each attempt, if it is asked to', async () => {

@@ -143,6 +143,20 @@ export class Commands {
 }
 
 /**
+ * For a camera whose device takes no commands: who sends one learns it at once. Other channels are left alone.
+ *
+ * @param {RTCDataChannel} channel
+ */
+export function refuseCommands(channel) {
+  if (channel.label !== COMMANDS) return;
+  channel.onmessage = ({ data }) => {
+    const id = read(data)?.id;
+    if (id === undefined || channel.readyState !== 'open') return;
+    channel.send(JSON.stringify({ id, error: 'This camera takes no commands.', code: 'unknown-command' }));
+  };
+}
+
+/**
  * @typedef {object} Pending
  * @property {string} id
  * @property {string} text

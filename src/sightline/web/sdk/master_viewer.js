@@ -1,3 +1,4 @@
+import { refuseCommands } from './commands.js';
 import { Emitter } from './events.js';
 import { candidateUfrag } from './master_candidates.js';
 import { MasterStatsReader } from './master_stats.js';
@@ -71,6 +72,7 @@ export class MasterViewer extends Emitter {
     };
     connection.onconnectionstatechange = connection.oniceconnectionstatechange = () => this.#report();
     connection.ontrack = ({ track }) => this.emit('track', track);
+    connection.ondatachannel = ({ channel }) => refuseCommands(channel);
   }
 
   // ------------------------------------------------------------------------------------- what the viewer says
@@ -157,7 +159,7 @@ export class MasterViewer extends Emitter {
     this.#isClosed = true;
     const connection = this.#connection;
     connection.onicecandidate = connection.onconnectionstatechange = connection.oniceconnectionstatechange = null;
-    connection.ontrack = null;
+    connection.ontrack = connection.ondatachannel = null;
     if (this.#dtls) this.#dtls.onstatechange = null;
     this.#dtls = this.#waiting = null;
     this.#outgoing = { video: null, audio: null, stream: null };
