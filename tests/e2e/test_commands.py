@@ -153,10 +153,10 @@ def test_the_python_viewer_by_a_link(service: Service, camera: Camera, role: str
 
 
 def test_from_a_shell(service: Service, camera: Camera) -> None:
-    sent = service.run("command", camera.channel, "ptz", '{"pan": 45}', "--json", "--timeout", "30s", timeout=100)
+    sent = service.run("command", camera.channel, "ptz", '{"pan": 45}', "--json", "--timeout", "60s", timeout=100)
     assert (sent.returncode, sent.stderr) == (0, ""), "an administrator's key may"
     assert json.loads(sent.stdout) == {"pan": 45}
-    refused = service.run("command", camera.channel, "ptz", '{"pan": 300}', "--timeout", "30s", timeout=100)
+    refused = service.run("command", camera.channel, "ptz", '{"pan": 300}', "--timeout", "60s", timeout=100)
     assert refused.returncode == 1
     assert refused.stderr == "sightline: The camera turns from -170° to 170°.\n"
 
