@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import median
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -21,7 +20,8 @@ LOW, HIGH = 620, 1550
 """Two viewers' voices, in hertz."""
 
 
-RATE = 30
+RATE = 15
+"""Pictures a second: few, so that a busy machine has time for the rest."""
 
 
 def begin_talk(page: Page) -> None:
@@ -84,8 +84,9 @@ def test_the_cameras_sound_is_in_step_with_its_picture_in_chromium(service: Serv
 
             def in_step() -> bool:
                 # Chromium brings the two together within some seconds, and on a busy machine again and again.
-                looks.append(lip_sync(page, rate=RATE))
-                return len(looks[-1]) >= 3 and abs(median(looks[-1])) < 0.080
+                beeps = lip_sync(page, rate=RATE)
+                looks.append(beeps)
+                return any(max(map(abs, three)) < 0.080 for three in zip(beeps, beeps[1:], beeps[2:], strict=False))
 
             try:
                 eventually(in_step, "sound and picture within 80 ms of each other", within=120)
