@@ -9,6 +9,8 @@ from tests.unit.rtc.rtp.links import Link
 from tests.unit.rtc.rtp.stage import Feed, Loop, Viewer, new_fanout
 from tests.unit.rtc.rtp.wire import Fate, Watching
 
+pytestmark = pytest.mark.realtime
+
 KINDS = ["wide", "remb", "reports"]
 SMALL = 1700
 """Bytes of a picture: about 420 kbit/s."""

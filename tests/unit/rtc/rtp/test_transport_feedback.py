@@ -43,7 +43,7 @@ def feedbacks(draw: st.DrawFn) -> TransportFeedback:
     )
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(feedbacks())
 def test_what_is_written_is_read(feedback: TransportFeedback) -> None:
     nack = Nack(1, 2, (3,))
