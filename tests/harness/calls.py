@@ -101,7 +101,7 @@ class Person:
 
     def is_called_by(self, other: str) -> None:
         expect(self.button("incoming")).to_be_visible(timeout=PATIENCE)
-        expect(self.button("incoming")).to_contain_text(f"{other} is calling you")
+        expect(self.button("incoming")).to_contain_text(f"{other} is calling you", timeout=PATIENCE)
 
     def comes_to(self, state: str) -> None:
         expect(self.page.locator("html")).to_have_attribute("data-call", state, timeout=PATIENCE)
@@ -115,8 +115,8 @@ class Person:
         assert 100 < pitch < 2_000, "the fake microphone's beep"
 
     def has_let_go(self) -> None:
-        eventually(lambda: self.page.evaluate(ALL_ENDED), f"camera and microphone of {self.name} off", within=10)
-        expect(self.button("hang-up")).to_be_disabled()
+        eventually(lambda: self.page.evaluate(ALL_ENDED), f"camera and microphone of {self.name} off", within=30)
+        expect(self.button("hang-up")).to_be_disabled(timeout=PATIENCE)
 
 
 @contextmanager
