@@ -14,7 +14,8 @@ from tests.harness.polling import eventually
 from tests.network.conftest import World
 from tests.network.test_slow_viewer import counted, watching
 
-RATE = 30
+RATE = 15
+"""Half of what cameras have: what is measured is the links, not how much a busy machine encodes."""
 NARROW = Line(delay=0.02, rate=300_000, queue=0.3)
 WIDE = Line(delay=0.02)
 SECONDS = 12
@@ -27,7 +28,7 @@ NUMBERS = 1 << 16
 def channel(world: World) -> str:
     """A camera of 720 lines, with 360 below by itself."""
     name = unique_name("wide")
-    world.camera(name, "--source", "test:1280x720@30")
+    world.camera(name, "--source", f"test:1280x720@{RATE}")
     return name
 
 
@@ -36,7 +37,7 @@ def height(viewer: PlainViewer) -> int:
     return int(viewer.ask("() => viewer.video.videoHeight"))
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_a_narrow_link_has_360p_that_moves_and_720p_again_when_it_widens(
     world: World, channel: str, viewer: Callable[..., PlainViewer]
 ) -> None:
@@ -57,7 +58,7 @@ def test_a_narrow_link_has_360p_that_moves_and_720p_again_when_it_widens(
         seen = shown.watch(SECONDS)
         print(f"{len(seen.frames) / seen.seconds:.1f} frames/s, {seen.longest_gap:.2f} s without one at most")
         assert height(shown) == 360
-        seen.assert_live(min_rate=12, max_step=60, modulo=NUMBERS)
+        seen.assert_live(min_rate=0.4 * RATE, max_step=3 * RATE, modulo=NUMBERS)
         assert seen.longest_gap < 3
         for other in counted(others):
             print(f"beside it: {other}")
@@ -66,7 +67,7 @@ def test_a_narrow_link_has_360p_that_moves_and_720p_again_when_it_widens(
 
     since = shown.now
     world.wifi.set(WIDE)
-    eventually(lambda: height(shown) == 720, "the greatest picture again", within=90)
+    eventually(lambda: height(shown) == 720, "the greatest picture again", within=150)
     risen = shown.now
     shown.watch(3)
     times = [frame.at for frame in shown.frames(max(since, risen - 3))]
