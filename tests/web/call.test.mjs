@@ -88,7 +88,8 @@ function devices({ missing = [], refuse = null } = {}) {
   };
 }
 
-const media = (mediaDevices, changed = () => {}) => new CallMedia({ platform: platform({ navigator: { onLine: true, mediaDevices } }), changed });
+const media = (mediaDevices, changed = () => {}, lost = () => {}) => (
+  new CallMedia({ platform: platform({ navigator: { onLine: true, mediaDevices } }), changed, lost }));
 const live = ({ opened }) => opened.filter(({ readyState }) => readyState === 'live').map(({ kind, of }) => (of === 'screen' ? of : kind));
 
 for (const [name, screen, id] of [
@@ -139,6 +140,28 @@ test('the screen takes the place of the camera, which comes back as it was', asy
   assert.equal(ended, 1);
   const camera = await one.share(false);
   assert.deepEqual([live(all), camera.enabled, one.isSharing], [['audio', 'video'], false, false]);
+});
+
+test('a camera that is unplugged in mid-call: told, and another may take its place', async () => {
+  const all = devices();
+  const lost = [];
+  const one = media(all, () => {}, (kind) => lost.push(kind));
+  await one.open();
+  const [camera] = one.stream.getVideoTracks();
+  camera.dispatchEvent(new Event('ended'));
+  assert.deepEqual([lost, one.hasPicture, one.sending], [['video'], false, { sound: true, picture: null }]);
+  await one.choose('video', '');
+  camera.dispatchEvent(new Event('ended'));
+  assert.deepEqual([lost, one.sending.picture], [['video'], 'camera'], 'the one of before is nobody’s business');
+});
+
+test('a screen without a camera leaves nothing behind', async () => {
+  const one = media(devices({ missing: ['video'] }));
+  await one.open();
+  await one.share();
+  assert.deepEqual([one.isSharing, one.sending.picture], [true, 'screen']);
+  assert.equal(await one.share(false), null);
+  assert.deepEqual([one.isSharing, one.hasPicture, one.sending], [false, false, { sound: true, picture: null }]);
 });
 
 test('another device for the next call, or in the middle of one', async () => {

@@ -22,6 +22,8 @@ let joined = false;
 /** The lobby is lost for good, and there is still a call. */
 let closing = false;
 let isFirst = true;
+/** What was unplugged in mid-call, and is taken again when there is one. @type {Set<'audio' | 'video'>} */
+const lost = new Set();
 let bannerTimer = 0;
 
 call.on('statechange', showCall);
@@ -41,6 +43,10 @@ call.on('stream', (stream) => {
   showRemote();
 });
 call.on('media', showControls);
+call.on('devicelost', (kind) => {
+  lost.add(kind);
+  remark(text(kind === 'audio' ? 'call.microphone-lost' : 'call.camera-lost'));
+});
 call.on('sending', showRemote);
 call.on('chat', ({ text: words, own }) => addLine(words, own));
 call.on('failed', ({ id, message }) => {
@@ -82,7 +88,10 @@ elements.fullScreen.addEventListener('click', () => void toggleFullScreen(elemen
 document.addEventListener('fullscreenchange', showControls);
 elements.camera.addEventListener('change', () => void change(call.choose('video', elements.camera.value)));
 elements.microphone.addEventListener('change', () => void change(call.choose('audio', elements.microphone.value)));
-navigator.mediaDevices?.addEventListener?.('devicechange', () => void showDevices());
+navigator.mediaDevices?.addEventListener?.('devicechange', () => {
+  for (const kind of lost) void call.choose(kind, '').then(() => lost.delete(kind), () => {});
+  void showDevices();
+});
 elements.write.addEventListener('submit', (event) => {
   event.preventDefault();
   const words = elements.line.value.trim();
@@ -184,6 +193,7 @@ function showCall({ from, state, reason }) {
   }
   if (state === 'reconnecting') showBanner(text('call.reconnecting', { name }));
   else if (from === 'reconnecting') hideBanner();
+  if (state === 'ended') lost.clear();
   if (state === 'ended' && closing) leave();
   if (state === 'ended' && reason && hasText(`call.error.${reason}.what`)) showError(reason, '');
   showState();

@@ -82,6 +82,8 @@ export const CALL_MESSAGES = Object.freeze({
     en: 'The connection to {name} is interrupted. It is being set up anew; stay on this page.',
     ko: '{name} 님과의 연결이 끊어졌습니다. 다시 연결하고 있으니 이 페이지에서 기다려 주십시오.',
   },
+  'call.camera-lost': { en: 'Your camera is gone; the call goes on with sound. Connect it, or choose another one.', ko: '카메라 연결이 끊겨 음성으로 통화를 이어 갑니다. 카메라를 다시 연결하거나 다른 카메라를 고르십시오.' },
+  'call.microphone-lost': { en: 'Your microphone is gone, so nobody hears you. Connect it, or choose another one.', ko: '마이크 연결이 끊겨 상대방에게 소리가 들리지 않습니다. 마이크를 다시 연결하거나 다른 마이크를 고르십시오.' },
   'call.switch-failed': { en: 'That could not be used: {reason}. Everything stays as it was.', ko: '사용할 수 없습니다: {reason}. 이전 상태를 유지합니다.' },
 
   // How a call ended.

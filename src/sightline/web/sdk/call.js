@@ -24,6 +24,7 @@ import { platform as browser } from './timers.js';
  * @property {string[]} users                               the others, in the order of their coming
  * @property {MediaStream | null} localstream               what is sent
  * @property {MediaStream | null} stream                    what comes
+ * @property {'audio' | 'video'} devicelost                 microphone or camera is gone in mid-call
  * @property {null} media                                   muted, camera or screen changed
  * @property {import('./call_peer.js').Sending} sending     what the other side sends
  * @property {{text: string, own: boolean}} chat
@@ -65,7 +66,11 @@ export class Call extends Emitter {
     this.#options = options;
     this.#platform = browser(options.platform);
     this.#session = new CallSession({ timers: options.timers ?? {} });
-    this.media = new CallMedia({ platform: this.#platform, changed: () => void this.shareScreen(false).catch(() => {}) });
+    this.media = new CallMedia({
+      platform: this.#platform,
+      changed: () => void this.shareScreen(false).catch(() => {}),
+      lost: (kind) => void this.#replace(kind, async () => this.emit('devicelost', kind)).catch(() => {}),
+    });
     const lobby = this.lobby = new LobbyClient({ session: options.session, platform: this.#platform });
     lobby.on('state', (state) => {
       this.#take({ type: 'socket', open: state === 'online' });

@@ -51,6 +51,7 @@ export class CallMedia {
   #hadCamera = false;
   #platform;
   #changed;
+  #lost;
   /** Counts opening and closing: what was asked for before the last of them is let go of when it comes. */
   #generation = 0;
 
@@ -58,10 +59,12 @@ export class CallMedia {
    * @param {object} options
    * @param {import('./timers.js').Platform} options.platform
    * @param {() => void} options.changed  the screen is no longer shared: the person ended it in the browser
+   * @param {(kind: 'audio' | 'video') => void} options.lost  camera or microphone ended by itself: unplugged, or taken away
    */
-  constructor({ platform, changed }) {
+  constructor({ platform, changed, lost }) {
     this.#platform = platform;
     this.#changed = changed;
+    this.#lost = lost;
   }
 
   get isSharing() {
@@ -215,13 +218,23 @@ export class CallMedia {
   async #open(audio, video) {
     if (!this.#devices) throw new CallMediaError('media-insecure', 'no media devices');
     try {
-      return await this.#devices.getUserMedia({
+      const stream = await this.#devices.getUserMedia({
         audio: audio && { ...SOUND, ...(this.microphone ? { deviceId: { exact: this.microphone } } : {}) },
         video: video && { ...PICTURE, ...(this.camera ? { deviceId: { exact: this.camera } } : { facingMode: 'user' }) },
       });
+      // `ended` does not come of our own stopping.
+      for (const track of stream.getTracks()) track.addEventListener('ended', () => this.#ended(track));
+      return stream;
     } catch (error) {
       throw callMediaError(error);
     }
+  }
+
+  /** @param {MediaStreamTrack} track */
+  #ended(track) {
+    if (!this.stream?.getTracks().includes(track)) return;
+    this.#remove(track);
+    this.#lost(track.kind === 'audio' ? 'audio' : 'video');
   }
 
   /** @param {'audio' | 'video'} kind  @param {() => Promise<MediaStream>} open */
