@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from sightline.service.lobby import perform_lobby
+from sightline.service.metrics import Metrics
 
 from .inside import Answer, Inside, inside
 
@@ -238,6 +239,23 @@ def test_whatever_comes_is_told_to_its_sender_alone() -> None:
             assert caught.value.rcvd.code == 1009
             await say(bob, type="message", text="still here")
             assert (await until(bob, "message"))["name"] == "Bob"
+
+    run(body, open_lobby="local")
+
+
+def test_the_metrics_tell_how_many_call_and_what_is_refused() -> None:
+    async def body(service: Inside) -> None:
+        async with entered(f"ws://{service.host}/lobby", "Ann") as ann:
+            await ann.send("junk")
+            await until(ann, "error")
+            metrics = Metrics(service.context).text().decode().splitlines()
+        for line in (
+            "sightline_lobby_sockets 1.0",
+            "sightline_lobby_rooms 1.0",
+            'sightline_lobby_messages_total{type="username"} 1.0',
+            'sightline_lobby_refusals_total{reason="malformed"} 1.0',
+        ):
+            assert line in metrics
 
     run(body, open_lobby="local")
 
