@@ -100,6 +100,7 @@ class Sending:
     def path_changed(self) -> None:
         """What is on its way may be lost: the viewer gets a keyframe."""
         if self._outlet is not None:
+            self._outlet.path_changed()
             self._fanout.request_keyframe(self._outlet)
 
     def receive(self, packet: bytes) -> Sequence[object]:

@@ -110,8 +110,18 @@ class Bandwidth:
 
     def __init__(self, wide: SentPackets | None = None) -> None:
         """``wide``: what estimates from transport-wide feedback, where that was negotiated; it knows best."""
-        self.congested = False
         self._wide = wide
+        self._forget()
+
+    def path_changed(self) -> None:
+        """Packets go another way from now on: what was known is of the one before."""
+        if self._wide is not None:
+            self._wide.path_changed()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.congested = False
+        """Whether so much is lost that the viewer gets no more than it says it can receive."""
         self._estimate: int | None = None
         self._estimated_at = 0.0
         self._lossy_seconds = 0

@@ -49,8 +49,8 @@ class InletStats(msgspec.Struct, frozen=True, kw_only=True):
     bitrate: float
     strangers: int
     malformed: int
-    estimate: int
-    """Bits per second that the sender was told it may send."""
+    estimate: int | None
+    """Bits per second that the sender was told it may send; None where it finds out by itself."""
 
 
 class Inlet:
@@ -221,7 +221,7 @@ class Inlet:
             bitrate=sum(stats.bitrate for stats in by_kind.values()),
             strangers=self.strangers,
             malformed=self.malformed,
-            estimate=int(self._rate.estimate),
+            estimate=int(self._rate.estimate) if any(one.settings.remb for one in self._streams.values()) else None,
         )
 
     # -- inside

@@ -120,7 +120,13 @@ class Outlet:
         self.active = self.fresh = True
         self._replayed_at = float("-inf")
         self._forget()
+        self.path_changed()
         self.keyframes.ask_at_once()
+
+    def path_changed(self) -> None:
+        """Packets go another way from now on, which may carry more or less."""
+        self._probing.cancel()
+        self.bandwidth.path_changed()
 
     def pause(self) -> None:
         """Send nothing more until ``start``."""

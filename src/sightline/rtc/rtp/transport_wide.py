@@ -61,6 +61,13 @@ class SentPackets:
         while len(self._sent) > _KEPT:
             del self._sent[next(iter(self._sent))]
 
+    def path_changed(self) -> None:
+        """What was learned was of another path, and what is on its way there says nothing of this one."""
+        self._congestion = CongestionEstimate()
+        self._sent.clear()
+        self._judged = self.next
+        self._probe_octets = None
+
     def begin_probe(self) -> None:
         """What is sent from now on belongs to a probe."""
         self._probe_octets = 0

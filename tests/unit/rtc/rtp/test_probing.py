@@ -223,3 +223,17 @@ def test_reports_are_held_back_for_no_longer_than_they_must() -> None:
     begun = watched.loop.now
     watched.play(150)
     assert [at for at in seen if at > begun + 3.3]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_known_of_one_path_says_nothing_of_the_next(kind: str) -> None:
+    """From a narrow one to one that is wide and a good deal longer."""
+    watched = watching(kind, 300e3)
+    watched.play(240)
+    assert watched.outlet.bandwidth.limited(watched.loop.now)
+    watched.there = over(watched, Link(lambda now: 20e6, delay=0.3))
+    watched.outlet.path_changed()
+    assert not watched.outlet.bandwidth.limited(watched.loop.now)
+    watched.play(240)
+    assert not watched.outlet.bandwidth.limited(watched.loop.now)
+    assert kind == "reports" or available(watched) >= 400e3
