@@ -94,7 +94,9 @@ class FFmpegSpeaker:
             use_system_alsa()
         target = str(_free_path(Path(self._target))) if self._is_file else self._target
         # FFmpeg's devices say what is wrong in their log alone, and return EIO for everything.
+        repeats = av.logging.get_skip_repeated()
         av.logging.set_level(av.logging.ERROR)
+        av.logging.set_skip_repeated(False)
         try:
             with av.logging.Capture() as said:
                 try:
@@ -104,6 +106,7 @@ class FFmpegSpeaker:
                     self._explain(error, " ".join(text for _, _, text in said))
         finally:
             av.logging.set_level(None)
+            av.logging.set_skip_repeated(repeats)
 
     def play(self, samples: Pcm) -> None:
         """See ``Speaker``."""

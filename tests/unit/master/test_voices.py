@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from sightline.master.voices import Voices
 from sightline.media.mixer import VoiceFrame
 from tests.harness.sounds import raw_sound, strength
 from tests.unit.client import fake_signaling
-from tests.unit.media.test_mixer import opus, tone
+from tests.unit.media.talking import talk
 
 pytestmark = pytest.mark.realtime
 
@@ -34,14 +33,11 @@ class Sound(msgspec.Struct):
     capture: float | None = None
 
 
-async def say(voices: Voices, *words: tuple[str, float], seconds: float = 1.0) -> None:
-    """Viewers talk at once, each with a pitch of its own."""
-    spoken = {client_id: opus(tone(hertz, seconds)) for client_id, hertz in words}
-    begun = time.monotonic()
-    for number in range(round(seconds * 50)):
-        await asyncio.sleep(max(0.0, begun + number * 0.02 - time.monotonic()))
-        for client_id, packets in spoken.items():
-            voices.hear(client_id, Sound(packets[number], number * 960, time.monotonic()))  # type: ignore[arg-type]
+async def say(voices: Voices, pitches: dict[str, float], *, seconds: float = 40.0) -> None:
+    def put(client_id: str, packet: bytes, timestamp: int, received: float) -> None:
+        voices.hear(client_id, Sound(packet, timestamp, received))  # type: ignore[arg-type]
+
+    await talk(put, pitches, seconds=seconds)
 
 
 def test_who_may_talk() -> None:
@@ -61,9 +57,9 @@ def test_who_may_talk() -> None:
 async def test_readers_get_the_mixture_and_each_talker() -> None:
     voices = Voices()
     one, two = voices.stream(), voices.stream()
-    talking = asyncio.create_task(say(voices, ("ann", 500), ("bob", 1200)))
+    talking = asyncio.create_task(say(voices, {"ann": 500, "bob": 1200}))
     frames: list[VoiceFrame] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         async for frame in one:
             if frame.voices.keys() == {"ann", "bob"}:
                 frames.append(frame)
@@ -79,7 +75,7 @@ async def test_readers_get_the_mixture_and_each_talker() -> None:
     async with two:
         assert (await anext(two)).voices
     assert all([frame.voices async for frame in two]), "what had come already, and then its end"
-    await talking
+    talking.cancel()
     await voices.aclose()
     assert [frame async for frame in voices.stream()] == []
     voices.hear("ann", Sound(b"\x78", 0, 0.0))  # type: ignore[arg-type]
@@ -97,8 +93,9 @@ def _ann(frame: VoiceFrame) -> np.ndarray:
 async def test_a_reader_that_is_slow_misses_some_and_is_not_late() -> None:
     voices = Voices()
     stream = voices.stream()
-    await say(voices, ("ann", 500), seconds=1.4)
-    assert stream.missed > 10
+    talking = asyncio.create_task(say(voices, {"ann": 500}))
+    await eventually(lambda: stream.missed > 10)
+    talking.cancel()
     assert (await anext(stream)).voices
     await voices.aclose()
 
@@ -107,7 +104,7 @@ async def test_the_speaker_plays_and_a_viewer_who_leaves_is_silent(tmp_path: Pat
     path = tmp_path / "voices.wav"
     voices = Voices(str(path))
     await voices.open()
-    talking = asyncio.create_task(say(voices, ("ann", 500), ("bob", 1200), seconds=20))
+    talking = asyncio.create_task(say(voices, {"ann": 500, "bob": 1200}))
     await eventually(lambda: min(strength(raw_sound(path, 0.5), hertz) for hertz in (500, 1200)) > 0.05)
     talking.cancel()
     voices.leave("ann")
