@@ -106,6 +106,8 @@ class Outlet:
         self._meter = RateMeter()
         self._wide = wide
         self._probing = Probing(self.bandwidth, wide)
+        self._probes = False
+        """Whether it has something to do. Mostly it has not, and then costs nothing."""
         self._clock: tuple[LiveClock, float] | None = None
         """The pictures', and the difference from ours to the one on the wall."""
         self._replay: deque[tuple[Packets | Unit, float, int | None]] = deque()
@@ -192,7 +194,7 @@ class Outlet:
             self.video.drop_to_keyframe(pacer.drop_video() + 1)
             self._replay.clear()
             self.keyframes.lost(now)
-        if self._probing.wanted:
+        if self._probes:
             self._probe(now)
         return self._next_time(now)
 
@@ -212,7 +214,9 @@ class Outlet:
         It takes a second or two, and longer when a probe has failed lately or the path is full: then this one waits, or
         is forgotten. False where there is nothing to try it with, or nobody to tell what came of it.
         """
-        return self.active and self.video is not None and self._probing.ask(bitrate, self.video, now)
+        possible = self.active and self.video is not None and self._probing.ask(bitrate, self.video, now)
+        self._probes = self._probing.wanted
+        return possible
 
     # -- reports -------------------------------------------------------------------------------------------------------
 
@@ -311,7 +315,8 @@ class Outlet:
     def _probe(self, now: float) -> None:
         """Go on with a probe. What it sends follows the pictures, and never waits before them."""
         video = self.video
-        if video is None:
+        self._probes = video is not None and self._probing.wanted
+        if video is None or not self._probes:
             return
         datagrams = self._probing.turn(video, idle=not self._pacer.waiting, sent=self._meter.rate(now), now=now)
         if datagrams and not self._hand_over(datagrams, now):
@@ -326,7 +331,8 @@ class Outlet:
     def _hand_over(self, datagrams: list[bytes], now: float) -> bool:
         octets = sum(map(len, datagrams))
         self._meter.add(octets, now)
-        self._probing.sent(octets)
+        if self._probes:
+            self._probing.sent(octets)
         taken = self._send(datagrams)
         if taken >= len(datagrams):
             return True
@@ -334,7 +340,7 @@ class Outlet:
         return False
 
     def _next_time(self, now: float) -> float | None:
-        if not self._replay and not self._pacer.waiting and not self._probing.wanted:
+        if not self._replay and not self._pacer.waiting and not self._probes:
             return self.keyframes.next_time
         times = [
             self._probing.next_time(now),
