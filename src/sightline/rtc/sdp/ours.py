@@ -35,7 +35,7 @@ REMB, TRANSPORT_CC = "goog-remb", "transport-cc"
 """Two ways to find out what a path carries: the receiver says it, or tells when each packet came."""
 
 FEEDBACK = (REMB, "ccm fir", "nack", "nack pli")
-"""What a video stream's receiver may tell us, and ``TRANSPORT_CC`` in place of REMB where it ``prefers`` that."""
+"""What a video stream's receiver may tell us, and ``TRANSPORT_CC`` in place of REMB, see ``prefers_transport_cc``."""
 
 MAX_MESSAGE_SIZE = 262_144
 """Bytes of one data channel message that we take, as browsers do."""
