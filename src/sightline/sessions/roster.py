@@ -31,7 +31,7 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     bitrate: float | None = None
     """What is sent to it, in bits per second, over the last seconds."""
     available_bitrate: float | None = None
-    """What it says that its path carries, in bits per second (REMB)."""
+    """What its path is known to carry, in bits per second (docs/topics/bandwidth.md)."""
     rendition: str | None = None
     """The size in which it gets the pictures, for instance ``720p``."""
 
