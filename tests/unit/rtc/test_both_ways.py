@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import struct
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import partial
 
 import pytest
 
+from sightline.media.mixer import Mixer
 from sightline.media.test_picture import TestPicture
 from sightline.rtc.both_ways import EXTENSIONS, BothWays
 from sightline.rtc.certificates import Certificate
@@ -19,9 +23,10 @@ from sightline.rtc.peer import ConnectionState, Reason
 from sightline.rtc.receiving import Receiving
 from sightline.rtc.rtp.fanout import Fanout
 from sightline.rtc.rtp.incoming import EncodedFrame
-from sightline.rtc.rtp.rtcp import Goodbye, ReceiverReport, build
+from sightline.rtc.rtp.rtcp import Goodbye, Nack, PictureLoss, ReceiverReport, build
 from sightline.rtc.sdp import make_offer, parse_description, write_description
 from sightline.rtc.sending import Sending
+from sightline.rtc.srtp import SrtpError
 from sightline.rtc.viewer_peer import ViewerPeer
 from sightline.timers import DEFAULT_TIMERS
 from tests.unit.client import fake_signaling
@@ -214,4 +219,32 @@ async def test_a_camera_without_sound_may_listen(source: TestPicture, monkeypatc
     talk = Talk(source)
     assert directions(await talk.begin()) == {"video": "sendonly", "audio": "recvonly"}
     await talk.speak()
+    await talk.aclose()
+
+
+async def test_a_hostile_voice_is_noise_and_no_more(source: TestPicture) -> None:
+    talk = Talk(source)
+    await talk.begin()
+    await talk.speak()
+    mixer, chance = Mixer(), random.Random(5)
+    talk.peer.on_frame = lambda frame: mixer.push("mallory", frame.data, frame.timestamp, frame.received)
+    srtp = talk.viewer._transport.srtp
+    assert srtp is not None
+    kind = next(iter(next(one for one in talk.viewer._agreement.media if one.kind == "audio").receivable))  # type: ignore[union-attr]
+    for number in range(600):
+        ssrc = chance.choice((talk.microphone, talk.microphone, chance.randrange(20)))
+        head = struct.pack("!BBHII", 0x80 | chance.randrange(64), chance.choice((kind, kind, 0, 127)), 0, 0, ssrc)
+        packet = head[:2] + chance.randbytes(6) + head[8:] + chance.randbytes(chance.choice((0, 1, 2, 60, 1100)))
+        with suppress(SrtpError):
+            talk.viewer._ice.send([srtp.protect(packet)])
+        with suppress(SrtpError):
+            rtcp = build([ReceiverReport(7), Nack(7, talk.microphone, (1, 9, 400)), PictureLoss(7, talk.microphone)])
+            cut = chance.randrange(4, len(rtcp))
+            talk.viewer._ice.send([srtp.protect_rtcp(rtcp[:cut] + chance.randbytes(4))])
+        mixer.mix(time.monotonic())
+        if number % 30 == 0:
+            await asyncio.sleep(0.01)
+    before = len(talk.seen)
+    await eventually(lambda: len(talk.seen) > before + 10)
+    assert talk.peer.connection_state is ConnectionState.CONNECTED, talk.peer.reason
     await talk.aclose()
