@@ -84,17 +84,13 @@ class VoiceThread:
                 return
             now = time.monotonic()
             due = due + _STEP if now - due < _LATE else now + _STEP
-            frame = self._mixer.mix(now)
-            if frame is not None:
-                tail = _TAIL
-            elif tail:
-                tail -= 1
-                frame = VoiceFrame(silence(), {})
-            if frame is not None:
-                try:
-                    self._told(frame)
-                except Exception:
-                    log.exception("what viewers say was not taken")
+            try:
+                frame = self._mixer.mix(now)
+                tail = _TAIL if frame is not None else max(0, tail - 1)
+                if frame is not None or tail:
+                    self._told(frame or VoiceFrame(silence(), {}))
+            except Exception:
+                log.exception("20 ms of what viewers say were lost")
 
     def _take_all(self) -> bool:
         try:
@@ -111,5 +107,8 @@ class VoiceThread:
             case _Leave():
                 self._mixer.leave(str(item))
             case (talker, packet, timestamp, received):
-                self._mixer.push(talker, packet, timestamp, received)
+                try:
+                    self._mixer.push(talker, packet, timestamp, received)
+                except Exception:
+                    log.exception("a packet of %s was not taken", talker)
         return True
