@@ -75,6 +75,28 @@ async def taken(feed: Feed, count: int) -> list[EncodedUnit]:
     return [unit for unit in found if unit is not None]
 
 
+async def both(top: Feed, low: Feed, count: int) -> tuple[list[EncodedUnit], list[EncodedUnit]]:
+    """So many of the lower one, however long they take to come, and the greatest meanwhile, from a keyframe on."""
+    heard: list[EncodedUnit] = []
+    more = asyncio.Event()
+
+    def hear(unit: EncodedUnit) -> None:
+        heard.append(unit)
+        more.set()
+
+    stop = top.listen(hear)
+    try:
+        lower = await taken(low, count)
+        async with asyncio.timeout(30):
+            while not heard or heard[-1].timestamp < lower[-1].timestamp:
+                more.clear()
+                await more.wait()
+    finally:
+        stop()
+    begins = next(number for number, unit in enumerate(heard) if unit.keyframe)
+    return heard[begins:], lower
+
+
 def shown(units: list[EncodedUnit], codec: str = "h264") -> list[tuple[int | None, int, int]]:
     """Number, width and height of each picture."""
     decoder = av.CodecContext.create(codec, "r")
@@ -203,7 +225,7 @@ async def test_all_sizes_of_the_test_picture_are_the_same_pictures(sources: list
     first = await taken(top, 5)
     assert set(encoded) == {("H264", 360)}, "a lower one costs nothing while nobody needs it"
     assert first[0].keyframe
-    upper, lower = await asyncio.gather(taken(top, 40), taken(low, 30))
+    upper, lower = await both(top, low, 30)
     assert lower[0].keyframe
     assert_same_pictures(upper, lower, height=180)
 
@@ -223,7 +245,7 @@ async def test_own_pictures_in_two_sizes(sources: list[Source], encoded: Calls) 
     source = sightline.Source(pictures, width=640, height=360)
     sources.append(source)
     top, low = source.renditions("H264")
-    upper, lower = await asyncio.gather(taken(top, 40), taken(low, 30))
+    upper, lower = await both(top, low, 30)
     assert_same_pictures(upper, lower, height=180)
     with pytest.raises(ConfigError):
         sightline.Source(pictures, width=640, height=360, renditions="small")
@@ -242,7 +264,7 @@ async def test_a_cameras_h264_is_passed_on_and_smaller_ones_are_made_while_neede
         assert source.passes_through
         await taken(top, 10)
         assert encoded["H264", 180] == 0
-        upper, lower = await asyncio.gather(taken(top, 60), taken(low, 20))
+        upper, lower = await both(top, low, 40)
         assert_same_pictures(upper, lower, height=180)
         assert low.makes_keyframes
         assert not top.makes_keyframes
@@ -272,9 +294,10 @@ async def test_a_files_own_h264_and_a_smaller_one(file: Path, sources: list[Sour
     assert not top.makes_keyframes
     await taken(top, 10)
     assert not encoded, "passing through is free while nobody needs more"
-    upper, lower = await asyncio.gather(taken(top, 60), taken(low, 20))
+    upper, lower = await both(top, low, 40)
     assert_same_pictures(upper, lower, height=180)
     assert set(encoded) == {("H264", 180)}
+    await taken(top, 100)
     assert top.bitrate is not None, "measured, as no encoder has been told"
 
 
