@@ -190,8 +190,8 @@ class Commands:
 def _not_allowed(known: _Known, role: str | None, channel: str) -> str:
     if role is None:
         return (
-            f"{known.name!r} is for {known.for_whom}, and the service does not tell the camera what this viewer may "
-            "do. A Sightline does; Amazon's service does not."
+            f"{known.name!r} is for {known.for_whom}, and the service does not vouch for this viewer. A Sightline "
+            "does, as long as its link or key is good; Amazon's service never does."
         )
     return (
         f"{known.name!r} is for {known.for_whom}, and this viewer is a {role}. Who runs the service makes a link that "
