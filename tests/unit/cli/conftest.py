@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,17 @@ from tests.unit.client.fake_kvs import KEY, SECRET, FakeKvs
 
 Outcome = tuple[int, str, str]
 Run = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Commands set up the logs of their process, which here is that of all tests."""
+    loggers = [logging.getLogger(name) for name in ("", "sightline")]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture

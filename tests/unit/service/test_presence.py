@@ -102,3 +102,4 @@ async def test_who_may_ask_and_what_they_learn(stage: Stage) -> None:
             await watcher.viewers("attic")
     with pytest.raises(ServiceRefused):
         await stage.admin.viewers("")
+    await master.close()
