@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -30,7 +31,7 @@ _BEHIND = 3
 _Item: TypeAlias = "tuple[av.Packet[Any], float]"
 
 
-class _Thread:
+class _Thread(ABC):
     def __init__(self, name: str) -> None:
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
@@ -47,8 +48,9 @@ class _Thread:
             except (av.FFmpegError, OSError, ValueError) as error:
                 log.debug("%s: a packet cannot be used: %s", self._thread.name, error)
 
+    @abstractmethod
     def _work(self, packet: av.Packet[Any], seconds: float) -> None:
-        raise NotImplementedError
+        """Called in the thread."""
 
 
 class Worker(_Thread):

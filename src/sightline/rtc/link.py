@@ -11,6 +11,7 @@ import asyncio
 import logging
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Protocol
 
@@ -86,7 +87,7 @@ class LinkMedia(Protocol):
         """Let go of everything. Idempotent."""
 
 
-class PeerLink:
+class PeerLink(ABC):
     """What ``EnginePeer`` and ``ViewerPeer`` have in common. Everything happens in the event loop's thread."""
 
     def __init__(
@@ -142,21 +143,25 @@ class PeerLink:
     # -- what is different
 
     @property
+    @abstractmethod
     def _media(self) -> LinkMedia:
-        raise NotImplementedError
+        """What flows over it."""
 
+    @abstractmethod
     def _receive_rtp(self, packet: bytes) -> None:
         """A decrypted RTP packet."""
 
+    @abstractmethod
     def _receive_rtcp(self, packet: bytes) -> None:
         """A decrypted RTCP packet."""
 
+    @abstractmethod
     def _tick(self, now: float) -> None:
         """Do what is due."""
 
+    @abstractmethod
     def _next_deadline(self) -> float | None:
-        """When ``_tick`` has something to do."""
-        return None
+        """When ``_tick`` has something to do, None for never."""
 
     def _may_revive(self) -> bool:
         """Whether something is under way that may bring a connection without paths back, within the machine's times."""
