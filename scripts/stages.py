@@ -42,7 +42,7 @@ STAGES = {
     "check": Stage(budget=60),
     "unit": Stage(budget=60, parallel=True, marked="not realtime"),
     "realtime": Stage(budget=180, parallel=True, marked="realtime"),
-    "e2e": Stage(budget=600, folders=("e2e",)),
+    "e2e": Stage(budget=720, folders=("e2e",)),
     "interop": Stage(budget=360, folders=("interop", "seeds")),
     "network": Stage(budget=600, folders=("network",)),
     "soak": Stage(budget=3600, folders=("soak",), prints=True),
