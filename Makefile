@@ -37,7 +37,7 @@ unit: dev-setup ## the fast tests; at most 1 minute
 realtime: dev-setup ## the same rooms with real sockets, threads and time, and fuzzing; at most 3 minutes
 	@$(STAGES) realtime
 
-e2e: test-setup ## the installed command and Chromium; at most 10 minutes
+e2e: test-setup ## the installed command and Chromium; at most 12 minutes
 	@$(STAGES) e2e
 
 interop: test-setup ## unmodified KVS clients and the seeds; at most 6 minutes

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import signal
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from sightline.cli.collector import quiet_collector
 from sightline.master import Master
 from sightline.media.feed import Feed
 from sightline.media.gop_cache import GopCache
@@ -138,13 +138,6 @@ async def run(port: str, stream: str, stalls: str | None) -> None:
             work.cancel()
     if stalls is not None:
         await asyncio.to_thread(Path(stalls).write_text, json.dumps(watch.per_frame()))
-
-
-def quiet_collector() -> None:
-    """As the command `sightline master` does: what is there stays, and need not be looked at again and again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 if __name__ == "__main__":
