@@ -5,29 +5,25 @@ It offers, controls ICE and receives; all else it has in common with the master'
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
-from ..errors import InvalidSdp, PeerError
+from ..errors import PeerError
 from ..sessions.connection_state import Reason
 from ..timers import DEFAULT_TIMERS, Timers
 from .certificates import Certificate
 from .ice.config import IceConfig
-from .link import PeerLink
+from .offering_peer import OfferingPeer
 from .peer import IceServer
 from .receiving import EXTENSIONS, Receiving
 from .rtp.incoming import EncodedFrame
-from .sdp import make_offer, parse_description, write_description
 from .stats import PeerStatistics
 
 __all__ = ["EncodedFrame", "ViewerPeer"]
 
-log = logging.getLogger(__name__)
 
-
-class ViewerPeer(PeerLink):
+class ViewerPeer(OfferingPeer):
     """One connection to one master. Everything happens in the event loop's thread.
 
     ``offer`` and ``accept`` begin; ``restart`` and ``accept`` look for a new path, and ``answer`` answers a master that
@@ -55,8 +51,6 @@ class ViewerPeer(PeerLink):
             data_channels=data,
             takes_media=True,
         )
-        self.on_frame: Callable[[EncodedFrame], None] | None = None
-        """Gets each frame at once. What it raises is logged, and the frame is lost."""
         self._receiving = Receiving(video=video, audio=audio, send=self._ice.send, on_frame=self._hand_over)
 
     @property
@@ -64,11 +58,6 @@ class ViewerPeer(PeerLink):
         return self._receiving
 
     # -- how it is
-
-    @property
-    def last_heard(self) -> float:
-        """When the last datagram of any kind came from the master (``time.monotonic``); minus infinity before it."""
-        return self._ice.last_heard
 
     @property
     def turn_refused(self) -> bool:
@@ -94,42 +83,6 @@ class ViewerPeer(PeerLink):
         )
 
     # -- negotiation
-
-    async def offer(self, *, ice_servers: Sequence[IceServer] | None = None) -> str:
-        """The first offer. Candidates of this machine stand in it; those that servers know come by ``on_candidate``.
-
-        Raises PeerError when there was one that was answered, and when the connection is closed.
-        """
-        if self._agreement is not None:
-            raise PeerError("The first offer was answered: the next one is a restart.")
-        agent = await self._new_agent(ice_servers)
-        offer = make_offer(self._ours(agent))
-        self._local, self._offered = offer, (offer, agent)
-        return write_description(offer)
-
-    async def restart(self, *, ice_servers: Sequence[IceServer] | None = None) -> str:
-        """An offer that looks for a new path; media goes on over the old one until the new one is there.
-
-        Also revives a connection that has ``failed`` and still has its keys. Raises PeerError before the first answer,
-        and when the connection is closed.
-        """
-        offer = await super().restart(ice_servers=ice_servers)
-        self._apply(self._machine.restart(time.monotonic()))
-        self._arrange()
-        return offer
-
-    async def accept(self, answer_sdp: str) -> None:
-        """The master's answer. One to an offer that was given up meanwhile is ignored.
-
-        Raises InvalidSdp when it cannot be read, does not belong to the offer, or comes from a master that no longer
-        has this session: then there is nothing to restart, and all has to begin anew.
-        """
-        if self._offered is not None and self._agreement is not None:
-            answer = parse_description(answer_sdp)
-            if answer.fingerprints.isdisjoint(self._agreement.remote.fingerprints):
-                self._withdraw()
-                raise InvalidSdp("The answer is of another session: the master has no keys of this one any more.")
-        await super().accept(answer_sdp)
 
     async def answer(self, offer_sdp: str, *, ice_servers: Sequence[IceServer] | None = None) -> str:
         """The answer to a master that restarts ICE, or that changes what it sends.
@@ -167,11 +120,3 @@ class ViewerPeer(PeerLink):
 
     def _next_deadline(self) -> float | None:
         return self._receiving.next_time()
-
-    def _hand_over(self, frame: EncodedFrame) -> None:
-        if self.on_frame is None:
-            return
-        try:
-            self.on_frame(frame)
-        except Exception:
-            log.exception("a frame was not taken")
