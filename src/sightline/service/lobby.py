@@ -24,7 +24,7 @@ from .context import Context
 from .endpoints import base_url
 from .ice_servers import page_ice_servers
 from .pages import is_local
-from .performing import MAX_BACKLOG, Socket
+from .performing import MAX_BACKLOG, Socket, open_websocket
 from .store import Key, KeyKind, KeyRole, KeyState
 
 __all__ = [
@@ -47,8 +47,6 @@ _TICKET: Final = 60
 """Seconds in which a page must have opened its socket."""
 _MAX_MESSAGE: Final = 4 * MAX_LOBBY_FRAME
 """What is larger than a frame may be is refused with an error; what is larger than this ends the socket (1009)."""
-_NEVER: Final = 1 << 62
-_CLOSE_TIMEOUT: Final = 2.0
 _NO_LINK: Final = "This room needs a link. Ask for one: sightline link --room ROOM"
 
 
@@ -169,21 +167,7 @@ async def serve_member(
     if "json" not in offered:
         raise InvalidArgument("The lobby speaks the WebSocket sub-protocol 'json'. Offer it.")
     context.lobby.check_admission(room)
-    ws = web.WebSocketResponse(
-        timeout=_CLOSE_TIMEOUT,
-        autoping=False,
-        compress=False,
-        decode_text=False,
-        max_msg_size=_MAX_MESSAGE,
-        protocols=("json",),
-        writer_limit=_NEVER,
-    )
-    ws.headers["x-sightline"] = "1"
-    try:
-        await ws.prepare(request)
-    except web.HTTPBadRequest as error:
-        raise InvalidArgument(f"The WebSocket handshake is not right: {error.text}") from None
-    transport = request.transport
+    ws, transport = await open_websocket(request, protocol="json", limit=_MAX_MESSAGE)
     if transport is None:
         return ws
     socket = Socket(ws, transport, outbox=context.outbox, trace_id=secrets.token_hex(4))

@@ -9,17 +9,47 @@ from typing import cast
 
 from aiohttp import web
 
+from ..errors import InvalidArgument
 from ..exchange import Close, Connection, Drop, Muted, Output, Ping, Send
 from ..observe.log import Log, bind
 from ..wire.close_codes import CloseCode
 from .outbox import Outbox, text_head
 
-__all__ = ["MAX_BACKLOG", "Socket", "perform"]
+__all__ = ["MAX_BACKLOG", "Socket", "open_websocket", "perform"]
 
 logger = logging.getLogger("sightline.signaling")
 
 MAX_BACKLOG = 1 << 20
 """Bytes that may wait for a slow reader before its socket is cut; nobody else waits for it."""
+
+_NEVER = 1 << 62
+"""aiohttp never waits for a reader: `Socket` cuts slow ones."""
+
+_CLOSE_TIMEOUT = 2.0
+
+
+async def open_websocket(
+    request: web.BaseRequest, *, protocol: str, limit: int
+) -> tuple[web.WebSocketResponse[bool], asyncio.Transport | None]:
+    """The upgrade. ``limit``: bytes of the longest message, beyond which the socket is closed (1009).
+
+    The transport is None when the client has gone meanwhile. Raises InvalidArgument for a handshake that is wrong.
+    """
+    ws = web.WebSocketResponse(
+        timeout=_CLOSE_TIMEOUT,
+        autoping=False,
+        compress=False,
+        decode_text=False,
+        max_msg_size=limit,
+        protocols=(protocol,),
+        writer_limit=_NEVER,
+    )
+    ws.headers["x-sightline"] = "1"
+    try:
+        await ws.prepare(request)
+    except web.HTTPBadRequest as error:
+        raise InvalidArgument(f"The WebSocket handshake is not right: {error.text}") from None
+    return ws, request.transport
 
 
 class Socket:

@@ -27,7 +27,7 @@ from ..wire.messages import MAX_FRAME, decode_client_message
 from ..wire.sigv4 import EXTRAS_PARAMETER
 from .auth import authenticate, authorise
 from .context import Context
-from .performing import Socket, log_of, perform
+from .performing import Socket, log_of, open_websocket, perform
 from .presence import receive_presence
 from .refusals import close_refused, refuse_socket
 from .store import OPERATE, Key
@@ -37,10 +37,8 @@ __all__ = ["SOCKET_PATHS", "is_upgrade", "serve_socket"]
 SOCKET_PATHS = ("/", "/master", "/viewer")
 _C_SDK = ("AWS-WEBRTC-KVS-AGENT", "AWS-SDK-KVS")
 """How the user agent of the C SDK, new and old, begins; it obeys GO_AWAY without being asked."""
-_NEVER = 1 << 62
 _TEXT = WSMsgType.TEXT
 """Looked up once: in Python 3.11 a member of an enum costs 0.1 µs at each look."""
-_CLOSE_TIMEOUT = 2.0
 
 # A client that offers a sub-protocol of its own is no reason for a warning.
 logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
@@ -57,21 +55,7 @@ async def serve_socket(context: Context, request: web.BaseRequest, path: str) ->
         connection = _admit(context, request, path)
     except KvsError as error:
         return await refuse_socket(context, request, error)
-    ws = web.WebSocketResponse(
-        timeout=_CLOSE_TIMEOUT,
-        autoping=False,
-        compress=False,
-        decode_text=False,
-        max_msg_size=MAX_FRAME,
-        protocols=("wss",),
-        writer_limit=_NEVER,
-    )
-    ws.headers["x-sightline"] = "1"
-    try:
-        await ws.prepare(request)
-    except web.HTTPBadRequest as error:
-        raise InvalidArgument(f"The WebSocket handshake is not right: {error.text}") from None
-    transport = request.transport
+    ws, transport = await open_websocket(request, protocol="wss", limit=MAX_FRAME)
     if transport is None:
         return ws
     trace_id = request.headers.get("x-amzn-trace-id", "") or secrets.token_hex(4)
