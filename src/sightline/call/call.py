@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections import deque
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Final, Literal, Self
+from typing import Final, Literal, Self
 
 import msgspec
 
+from ..client.driver import Driver
 from ..client.network import NetworkWatcher
 from ..client.socket import http_session
 from ..errors import SightlineError
@@ -105,6 +104,7 @@ class Call:
         self._join_timeout = join_timeout
         self._timers = timers
         self._machine = CallMachine(options, name=self._wanted)
+        self._driver = Driver(self._machine, perform=self._perform)
         self._log = bind(log, channel=room or "", client_id=self._wanted)
         self._events = Events(on_event)
         self._rings = Broadcast[Ring](keep=_RINGS)
@@ -117,11 +117,7 @@ class Call:
         self._arrived = asyncio.Event()
         self._trouble: SightlineError | None = None
         self._failure: SightlineError | None = None
-        self._inputs: deque[machine.Input] = deque()
-        self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
-        self._closed = False
 
     # -- how it is
 
@@ -210,16 +206,12 @@ class Call:
     async def aclose(self) -> None:
         """Hang up, leave the room, and let go of everything. Idempotent, safe from any state."""
         self.take(machine.HangUp())
-        self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._driver.stop()
         if self._network is not None:
             await self._network.aclose()
         if self._lobby is not None:
             await self._lobby.aclose()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._driver.aclose()
         self._rings.end(None)
         self._events.end(None)
         await self._stack.aclose()
@@ -248,31 +240,8 @@ class Call:
     # -- the machine
 
     def take(self, message: machine.Input) -> None:
-        """Hand an input over and do what comes of it. One that comes of that is handed over after it."""
-        if self._closed:
-            return
-        self._inputs.append(message)
-        if len(self._inputs) > 1:
-            return
-        while self._inputs:
-            try:
-                self._perform(self._machine.take(self._inputs[0], time.monotonic()))
-            finally:
-                self._inputs.popleft()
-        self._arrange()
-
-    def _tick(self) -> None:
-        self._timer = None
-        self._perform(self._machine.tick(time.monotonic()))
-        self._arrange()
-
-    def _arrange(self) -> None:
-        due = self._machine.next_deadline()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if due is not None and not self._closed:
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.monotonic()), self._tick)
+        """See ``SessionOwner``."""
+        self._driver.take(message)
 
     def _perform(self, outputs: Sequence[machine.Output]) -> None:
         for output in outputs:
@@ -280,7 +249,7 @@ class Call:
                 case machine.State():
                     self._follow(output)
                 case machine.OpenMedia():
-                    self._inputs.append(machine.Media())  # the source is open as long as we are
+                    self.take(machine.Media())  # the source is open as long as we are
                 case machine.Begin():
                     self._begin(offers=any(isinstance(one, machine.MakeOffer) for one in outputs))
                 case machine.End():
@@ -305,7 +274,7 @@ class Call:
             self._rings.put(self._ring)
         elif change.after is CallState.ENDED and session is not None:
             self._session = self._ring = None
-            self._spawn(session.aclose())
+            self._driver.spawn(session.aclose(), "end of a call")
 
     def _begin(self, *, offers: bool) -> None:
         session, lobby = self._session, self._lobby
@@ -327,7 +296,7 @@ class Call:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.silence()
-            self._spawn(connection.aclose())
+            self._driver.spawn(connection.aclose(), "end of a connection")
 
     # -- what the lobby tells (``LobbyListener``)
 
@@ -402,8 +371,3 @@ class Call:
             yield address
         if self._connection is not None:
             yield from self._connection.addresses
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name="end of a call")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -5,14 +5,14 @@ It decides nothing. What happens goes out as inputs of the call's machine, what 
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from typing import Any, Final, Literal
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Final, Literal
 
 from ..errors import SightlineError
 from ..observe.log import bind
 from ..rtc.call_peer import CallPeer
+from ..rtc.operations import OperationsChain
 from ..rtc.peer import ConnectionState, Reason
 from ..rtc.rtp.incoming import EncodedFrame
 from ..rtc.stats import PeerStatistics
@@ -58,10 +58,8 @@ class CallConnection:
         self._candidates: list[Mapping[str, object]] = []
         """Of our last description."""
         self._over = False
-        self._work: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue()
-        # Owned: awaited in aclose().
-        self._worker = asyncio.get_running_loop().create_task(self._work_off(), name="call")
-        self._do(self._begin())
+        self._operations = OperationsChain(failed=self._stumbled, name="call")
+        self._operations.add(self._begin())
 
     # -- what is to be done
 
@@ -69,15 +67,15 @@ class CallConnection:
         """What the machine wants of a connection."""
         match output:
             case machine.MakeOffer(restart=restart):
-                self._do(self._offer(restart=restart))
+                self._operations.add(self._offer(restart=restart))
             case machine.Repeat():
-                self._do(self._repeat())
+                self._operations.add(self._repeat())
             case machine.AcceptOffer(description=description):
-                self._do(self._answer(description.sdp))
+                self._operations.add(self._answer(description.sdp))
             case machine.AcceptAnswer(description=description):
-                self._do(self._accept(description.sdp))
+                self._operations.add(self._accept(description.sdp))
             case machine.AddCandidate(candidate=candidate):
-                self._do(self._add_candidate(candidate))
+                self._operations.add(self._add_candidate(candidate))
 
     def send_text(self, text: str) -> bool:
         """Whether it went out, on the data channel."""
@@ -102,14 +100,12 @@ class CallConnection:
     def silence(self) -> None:
         """It is another call's turn: nothing that happens here counts any more."""
         self._over = True
+        self._operations.stop()
 
     async def aclose(self) -> None:
         """Let go of everything, in the order of seed 001.7. Idempotent."""
         self._over = True
-        self._worker.cancel()
-        while not self._work.empty():
-            self._work.get_nowait().close()
-        await asyncio.wait([self._worker])
+        await self._operations.aclose()
         peer, self.peer = self.peer, None
         if peer is not None:
             peer.on_change = peer.on_candidate = peer.on_frame = None
@@ -118,30 +114,17 @@ class CallConnection:
 
     # -- one after the other
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        """So that no candidate of ours overtakes its description, and none of theirs its own."""
-        if self._over:
-            work.close()
-        else:
-            self._work.put_nowait(work)
-
-    async def _work_off(self) -> None:
-        while True:
-            work = await self._work.get()
-            try:
-                await work
-            except SightlineError as error:
-                self._log.warning("the call stumbled: %s", error)
-                self._say(machine.Broken())
-            except Exception:
-                # Somebody's message reached a spot that did not expect it.
-                self._log.exception("the call stumbled")
-                self._say(machine.Broken())
+    def _stumbled(self, error: Exception) -> None:
+        if isinstance(error, SightlineError):
+            self._log.warning("the call stumbled: %s", error)
+        else:  # somebody's message reached a spot that did not expect it
+            self._log.exception("the call stumbled")
+        self._say(machine.Broken())
 
     async def _begin(self) -> None:
         peer = self.peer = await self._make_peer()
         peer.on_change = self._follow
-        peer.on_candidate = lambda candidate: self._do(self._send_candidate(candidate))
+        peer.on_candidate = lambda candidate: self._operations.add(self._send_candidate(candidate))
         peer.on_frame = lambda frame: None if self._over else self._on_frame(frame)
         peer.channels.on_message = self._message
 

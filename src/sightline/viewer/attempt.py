@@ -19,6 +19,7 @@ from ..errors import InvalidSdp, PeerError, SightlineError
 from ..observe.log import bind
 from ..reasons import Reason, reason_of_close
 from ..rtc.datachannel import DataChannels
+from ..rtc.operations import OperationsChain
 from ..rtc.peer import CandidateListener, ConnectionState, IceServer
 from ..rtc.stats import PeerStatistics
 from ..rtc.viewer_peer import EncodedFrame
@@ -131,7 +132,7 @@ class Attempt:
         self.log = bind(log, channel=channel, client_id=client_id, trace_id=self._trace_id)
         self._over = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._work: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue()
+        self._operations = OperationsChain(failed=self._stumbled, name="attempt")
         # Signaling.
         self._link: SignalingLink | None = None
         self._opening: list[SignalingLink] = []
@@ -154,18 +155,17 @@ class Attempt:
 
     def begin(self) -> None:
         """Ask for a session, then open its socket and make the peer connection's offer at the same time."""
-        self._spawn(self._work_off(), "attempt")
         self._spawn(self._renew_ice_servers(), "ICE servers")
         self._spawn(self._feel_pulse(), "pulse")
         self._open_link()
 
     def send_offer(self, *, again: bool) -> None:
         """Send the offer with the candidates so far; those to come follow by themselves."""
-        self._do(self._send_offer(again=again))
+        self._operations.add(self._send_offer(again=again))
 
     def restart(self) -> None:
         """Make an offer for another path."""
-        self._do(self._make_restart_offer())
+        self._operations.add(self._make_restart_offer())
 
     def reopen(self) -> None:
         """Open another socket under the same id; the one in use is closed when the new one is open."""
@@ -173,7 +173,7 @@ class Attempt:
 
     def ask(self) -> None:
         """Ask the service whether the camera lives."""
-        self._do(self._ask())
+        self._operations.add(self._ask())
 
     def look(self) -> None:
         """Tell the machine what was heard since the last time: before it judges a silence."""
@@ -208,8 +208,7 @@ class Attempt:
         self._over = True
         for task in self._tasks:
             task.cancel()
-        while not self._work.empty():
-            self._work.get_nowait().close()
+        self._operations.stop()
         current, self._link = self._link, None
         if self._opening:
             self._late_tries.gave_up()
@@ -219,6 +218,7 @@ class Attempt:
         self._opening = []
         try:
             await asyncio.gather(*closing)
+            await self._operations.aclose()
             if self._tasks:
                 await asyncio.wait(self._tasks)
         finally:
@@ -284,7 +284,7 @@ class Attempt:
         """See ``LinkListener``."""
         self._say(machine.Session(extras=session.is_sightline))
         if self.peer is None:
-            self._do(self._make_offer(session))
+            self._operations.add(self._make_offer(session))
 
     def link_opened(self, link: SignalingLink) -> None:
         """See ``LinkListener``."""
@@ -354,11 +354,11 @@ class Attempt:
         match kind:
             case MessageType.SDP_ANSWER:
                 number = link.offers.popleft() if link.offers else self._offer_number
-                self._do(self._accept(content, number))
+                self._operations.add(self._accept(content, number))
             case MessageType.SDP_OFFER:
-                self._do(self._answer(content))
+                self._operations.add(self._answer(content))
             case MessageType.ICE_CANDIDATE:
-                self._do(self._add_candidate(content))
+                self._operations.add(self._add_candidate(content))
             case Extra.MASTER:
                 master = master_state(content)
                 self._say(machine.Master(present=master.present, ours=master.ours))
@@ -373,27 +373,18 @@ class Attempt:
 
     # ------------------------------------------------------------------------------------------- one after the other
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        """So that no candidate of ours overtakes its offer, and none of the camera's its answer."""
-        if self._over:
-            work.close()
-        else:
-            self._work.put_nowait(work)
-
-    async def _work_off(self) -> None:
-        while True:
-            work = await self._work.get()
-            try:
-                await work
-            except InvalidSdp as error:
-                self._say(machine.Failure(Reason.BAD_ANSWER.value, error.message))
-            except SightlineError as error:
+    def _stumbled(self, error: Exception) -> None:
+        match error:
+            case InvalidSdp():
+                failure = machine.Failure(Reason.BAD_ANSWER.value, error.message)
+            case SightlineError():
                 self.log.warning("%s", error)
-                self._say(machine.Failure(Reason.INTERNAL.value, error.message))
-            except Exception:
+                failure = machine.Failure(Reason.INTERNAL.value, error.message)
+            case _:
                 # A camera's or a service's message reached a spot that did not expect it.
                 self.log.exception("the attempt stumbled")
-                self._say(machine.Failure(Reason.INTERNAL.value))
+                failure = machine.Failure(Reason.INTERNAL.value)
+        self._say(failure)
 
     async def _make_offer(self, session: SessionInfo) -> None:
         if self.peer is not None:
@@ -474,7 +465,7 @@ class Attempt:
     # ----------------------------------------------------------------------------------------------- what comes along
 
     def _found_candidate(self, candidate: Mapping[str, object]) -> None:
-        self._do(self._send_candidate(candidate))
+        self._operations.add(self._send_candidate(candidate))
 
     def _received(self, frame: EncodedFrame) -> None:
         if not self._over:
@@ -517,8 +508,8 @@ class Attempt:
         except SightlineError as error:
             self.log.warning("the ICE servers could not be renewed: %s", error)
             return
-        self._do(self._make_restart_offer())
-        self._do(self._send_offer(again=False))
+        self._operations.add(self._make_restart_offer())
+        self._operations.add(self._send_offer(again=False))
 
     # --------------------------------------------------------------------------------------------------------- helpers
 

@@ -6,15 +6,15 @@ import asyncio
 import logging
 import random
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import aiohttp
 import msgspec
 
 from ..client.control import ControlPlane
+from ..client.driver import Driver
 from ..client.link import link_session, read_link
 from ..client.network import NetworkWatcher
 from ..client.socket import http_session, trusting
@@ -123,6 +123,7 @@ class Viewer:
         self._machine = ViewerSession(
             options, policy=policy or (Persistent(roll=random.random) if persistent else None)
         )
+        self._driver = Driver(self._machine, perform=self._perform, before_tick=self._look)
         self._log = bind(log, channel=self.channel, client_id=self._client_id)
         self._events = Events(on_event)
         self._media = IncomingMedia(request_keyframe=self._request_keyframe, shown=self._shown)
@@ -131,18 +132,14 @@ class Viewer:
         self._notice: NoticeGiven | None = None
         self._failure: ViewerFailed | None = None
         self._ended = asyncio.Event()
-        self._inputs: deque[machine.Input] = deque()
         self._attempt: Attempt | None = None
         self._late_tries = LateTries()
         self._attempts = 0
         self._begun_at = 0.0
         self._first_picture: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._control: ControlPlane | None = None
         self._http: aiohttp.ClientSession | None = None
         self._network: NetworkWatcher | None = None
-        self._closed = False
 
     # -- how it is
 
@@ -274,7 +271,7 @@ class Viewer:
 
     def reconnect(self) -> None:
         """Make everything anew, now."""
-        self._take(machine.Reconnect())
+        self._driver.take(machine.Reconnect())
 
     async def __aenter__(self) -> Self:
         """Begins to connect; raises ConfigError when no service can be meant."""
@@ -284,7 +281,7 @@ class Viewer:
         self._http = http_session()
         self._network = NetworkWatcher(self._network_changed, destinations=self._destinations)
         await self._network.__aenter__()
-        self._take(machine.Open())
+        self._driver.take(machine.Open())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -292,16 +289,12 @@ class Viewer:
 
     async def aclose(self) -> None:
         """Let go of everything, in the order of seed 001.7. Idempotent, safe from any state."""
-        self._take(machine.Close())
-        self._closed = True
+        self._driver.take(machine.Close())
+        self._driver.stop()
         self._commands.end(why_over(self._failure))
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._network is not None:
             await self._network.aclose()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._driver.aclose()
         if self._talk is not None:
             await self._talk.aclose()
         await self._media.aclose()
@@ -313,35 +306,6 @@ class Viewer:
         self._ended.set()
 
     # -- the machine
-
-    def _take(self, message: machine.Input) -> None:
-        """Hand an input over and do what comes of it. One that comes of that is handed over after it."""
-        if self._closed:
-            return
-        self._inputs.append(message)
-        if len(self._inputs) > 1:
-            return
-        while self._inputs:
-            try:
-                self._perform(self._machine.take(self._inputs[0], time.monotonic()))
-            finally:
-                self._inputs.popleft()
-        self._arrange()
-
-    def _tick(self) -> None:
-        self._timer = None
-        if self._attempt is not None:
-            self._attempt.look()  # before a silence is judged
-        self._perform(self._machine.tick(time.monotonic()))
-        self._arrange()
-
-    def _arrange(self) -> None:
-        due = self._machine.next_deadline()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if due is not None and not self._closed:
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.monotonic()), self._tick)
 
     def _perform(self, outputs: Sequence[machine.Output]) -> None:
         for output in outputs:
@@ -359,6 +323,10 @@ class Viewer:
                     self._fail(ViewerFailed(reason, message))
                 case _ if self._attempt is not None:
                     self._instruct(self._attempt, output)
+
+    def _look(self) -> None:
+        if self._attempt is not None:
+            self._attempt.look()  # before a silence is judged
 
     @staticmethod
     def _instruct(attempt: Attempt, output: machine.Output) -> None:
@@ -397,15 +365,15 @@ class Viewer:
         connected = isinstance(message, machine.Peer) and message.state == "connected"
         if connected:
             self._open_channels(attempt)
-        self._take(message)
+        self._driver.take(message)
         if not self._video and (connected or isinstance(message, machine.Heard)):
-            self._take(machine.Frame())  # who asks for no picture has all there is with the connection
+            self._driver.take(machine.Frame())  # who asks for no picture has all there is with the connection
 
     def _end(self) -> None:
         attempt, self._attempt = self._attempt, None
         self._commands.lost()
         if attempt is not None:
-            self._spawn(attempt.aclose())
+            self._driver.spawn(attempt.aclose(), "end of an attempt")
 
     def _tell(self, reason: str | None, message: str) -> None:
         notice = NoticeGiven(reason, sentence(reason, message) if reason is not None else "")
@@ -441,7 +409,7 @@ class Viewer:
             peer.send_audio(opus, samples)
 
     def _network_changed(self, online: bool) -> None:
-        self._take(machine.Network(online=online))
+        self._driver.take(machine.Network(online=online))
 
     def _destinations(self) -> Sequence[str]:
         return tuple(self._attempt.addresses) if self._attempt is not None else ()
@@ -482,8 +450,3 @@ class Viewer:
             audio=self._audio,
             data=bool(self._labels) or self._on_request is not None,
         )
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name="end of an attempt")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
