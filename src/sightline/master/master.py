@@ -14,7 +14,7 @@ from ..client.network import NetworkWatcher
 from ..client.signaling import Lost, Opened, Received, SignalingClient
 from ..client.socket import trusting
 from ..client.target import find_target
-from ..errors import ConnectError, MalformedMessage
+from ..errors import ConnectError, MalformedMessage, SightlineError
 from ..media.source import Source, open_source
 from ..observe.log import bind
 from ..reasons import Reason
@@ -152,6 +152,9 @@ class Master:
         self._service_is_sightline = False
         self._presence: PresenceReporter | None = None
         self._ice_servers: Sequence[IceServer] = ()
+        self._running: asyncio.Event | None = None
+        """Set when the ``run`` that is under way has ended."""
+        self._closed = False
 
     # -- who watches
 
@@ -263,9 +266,15 @@ class Master:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End ``run``, all viewers and the source that was opened by name. Idempotent."""
+        """End ``run``, all viewers and the source that was opened by name. Idempotent.
+
+        A ``run`` in another task has ended when this returns, and nothing of it is left but the task's own end.
+        """
+        self._closed = True
         if self._signaling is not None:
             await self._signaling.aclose()
+        if self._running is not None:
+            await self._running.wait()
         if self._control is not None:
             await self._control.aclose()
         if self._source_name is not None and self._source is not None:
@@ -275,19 +284,28 @@ class Master:
     async def run(self) -> None:
         """Serve viewers until cancelled or closed.
 
-        Raises ConnectError if the first connection is refused for a reason that waiting does not cure.
+        Raises ConnectError if the first connection is refused for a reason that waiting does not cure, WireError for a
+        channel that cannot be, and RuntimeError for a master that was not entered or runs already.
         """
-        assert self._source is not None
-        engine = self._engine_factory(self._source)
-        error: ConnectError | None = None
+        if self._closed:
+            return
+        if self._source is None or (self._session_provider is None and self._control is None):
+            raise RuntimeError("use the master as `async with Master(...) as master`: it is not open yet")
+        if self._running is not None:
+            raise RuntimeError("this master runs already; another camera needs another Master")
+        self._running = asyncio.Event()
         try:
-            async with (
-                SignalingClient(self._new_session, timers=self._timers, log=self._log) as signaling,
-                _watched_network(signaling),
-            ):
-                self._signaling = signaling
-                async with asyncio.TaskGroup() as tasks:
-                    error = await self._serve(signaling, engine, tasks)
+            await self._run(self._engine_factory(self._source))
+        finally:
+            self._running.set()
+            self._running = None
+
+    async def _run(self, engine: PeerEngine) -> None:
+        error: SightlineError | None = None
+        signaling = self._signaling = SignalingClient(self._new_session, timers=self._timers, log=self._log)
+        try:
+            async with signaling, _watched_network(signaling), asyncio.TaskGroup() as tasks:
+                error = await self._serve(signaling, engine, tasks)
         finally:
             self._events.close()
             await engine.aclose()
@@ -296,7 +314,7 @@ class Master:
 
     async def _serve(
         self, signaling: SignalingClient[MasterSession], engine: PeerEngine, tasks: asyncio.TaskGroup
-    ) -> ConnectError | None:
+    ) -> SightlineError | None:
         """Handle what the service sends. A refusal is returned: raised here, the task group would wrap it."""
 
         def carry_out(client_id: str, role: str | None, request: DataRequest) -> None:
@@ -328,7 +346,7 @@ class Master:
         try:
             async for event in signaling:
                 self._handle(event, registry, presence)
-        except ConnectError as refused:
+        except SightlineError as refused:
             return refused
         finally:
             for task in background:

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sightline.errors import ServiceRefused, SourceNotFound
+from sightline.errors import InvalidChannelName, ServiceRefused, SourceNotFound
 from sightline.master import CommandCall, Happening, Master, Viewer
 from sightline.media.test_picture import TestPicture
 from sightline.rtc.datachannel import RequestFailed
 from sightline.timers import Timers
+from sightline.wire.ids import check_channel_name
 from tests.unit.client.fake_signaling import FakeSignaling, eventually
 from tests.unit.rtc.viewer import AiortcViewer
 
@@ -238,6 +239,71 @@ async def test_a_refused_master_says_why() -> None:
     async with Master("demo", source="test:160x90", session_provider=refused) as master:  # type: ignore[arg-type]
         with pytest.raises(ServiceRefused, match="no channel"):
             await master.run()
+
+
+async def test_a_name_that_no_channel_can_have_is_said_as_it_is() -> None:
+    """And not from inside a group of errors, which nobody catches by name."""
+
+    async def refused() -> object:
+        check_channel_name("por ch/2")
+        raise AssertionError
+
+    async with Master("por ch/2", source="test:160x90", session_provider=refused) as master:  # type: ignore[arg-type]
+        with pytest.raises(InvalidChannelName, match="not a channel name"):
+            await master.run()
+
+
+async def test_a_master_that_was_not_entered_says_how_it_is_used() -> None:
+    source = TestPicture(160, 90, 30)
+    for master in (Master("demo", source="test:160x90"), Master("demo", source=source)):
+        with pytest.raises(RuntimeError, match="async with"):
+            await master.run()
+    await source.aclose()
+
+
+async def test_a_master_that_runs_already_does_not_fight_with_itself(stage: Stage) -> None:
+    with pytest.raises(RuntimeError, match="runs already"):
+        await stage.master.run()
+    viewer = await stage.ask("viewer-1")
+    assert None not in await viewer.numbers(2)
+    assert len(stage.service.sockets) == 1
+
+
+async def test_when_aclose_returns_a_run_in_another_task_has_ended() -> None:
+    """A program that leaves its event loop then leaves no connection half open, and its viewers know."""
+    async with FakeSignaling() as service:
+        left: list[Viewer] = []
+        master = Master(
+            "demo",
+            source="test:160x90",
+            session_provider=service.session,  # type: ignore[arg-type]
+            on_viewer_left=left.append,
+        )
+        async with master:
+            running = asyncio.create_task(master.run())
+            await service.open_sockets(1)
+            viewer = await Stage(service, master).ask("viewer-1")
+            await viewer.numbers(1)
+            peer = master.peer("viewer-1")
+            await master.aclose()
+            assert peer is not None
+            assert peer.connection_state == "closed"
+            assert [one.client_id for one in left] == ["viewer-1"]
+            names = {task.get_name() for task in asyncio.all_tasks()}
+            assert not names & {"network", "presence", "signaling", "viewer viewer-1"}
+        await asyncio.wait_for(running, 5)
+        await eventually(lambda: viewer.connection.connectionState == "closed")
+        await viewer.aclose()
+
+
+async def test_a_master_that_was_closed_has_nothing_to_run() -> None:
+    async with FakeSignaling() as service:
+        master = Master("demo", source="test:160x90", session_provider=service.session)  # type: ignore[arg-type]
+        async with master:
+            running = asyncio.create_task(master.run())
+        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(master.run(), 5)
+        assert service.sessions == 0
 
 
 async def test_a_missing_file_is_said_before_anything_else() -> None:
