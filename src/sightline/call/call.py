@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Final, Literal, Self
 
-import msgspec
-
 from ..client.driver import Driver
 from ..client.network import NetworkWatcher
 from ..client.socket import http_session
@@ -22,12 +20,13 @@ from ..sessions.call import CallMachine, CallOptions
 from ..sessions.call import messages as machine
 from ..sessions.call.messages import CallState
 from ..timers import DEFAULT_TIMERS, Timers
-from ..viewer.streams import Broadcast, Stream
+from ..viewer.peers import ice_wanted
+from ..viewer.streams import Broadcast, Events, Stream
 from ..wire.lobby import check_user_name
 from ..wire.sigv4 import Credentials
 from .connection import CallConnection
 from .entry import KeyedEntry, SessionProvider, enter_by_link, read_call_link
-from .events import Callback, CallEvent, CallStateChanged, Events, LobbyChanged, TextReceived, UsersChanged
+from .events import Callback, CallEvent, CallStateChanged, LobbyChanged, TextReceived, UsersChanged
 from .failure import CallError, ending
 from .lobby import LobbyClient
 from .lobby_messages import ChatLine, Refusal
@@ -97,16 +96,14 @@ class Call:
         else:
             self._keyed = KeyedEntry(room, endpoint=endpoint, region=region, credentials=credentials)
             self._sessions = self._keyed
-        ice = ice or IceConfig()
-        relay_only = ice_transport_policy == "relay" or ice.relay_only
         self._speaker = Loudspeaker(speaker) if speaker is not None else None
-        self._peers = Peers(source, ice=msgspec.structs.replace(ice, relay_only=relay_only), timers=timers)
+        self._peers = Peers(source, ice=ice_wanted(ice, ice_transport_policy), timers=timers)
         self._join_timeout = join_timeout
         self._timers = timers
         self._machine = CallMachine(options, name=self._wanted)
         self._driver = Driver(self._machine, perform=self._perform)
         self._log = bind(log, channel=room or "", client_id=self._wanted)
-        self._events = Events(on_event)
+        self._events = Events[CallEvent](on_event)
         self._rings = Broadcast[Ring](keep=_RINGS)
         self._ring: Ring | None = None
         self._session: CallSession | None = None

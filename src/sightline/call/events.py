@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import msgspec
 
 from ..sessions.call.messages import CallState
-from ..viewer.streams import Broadcast, Stream
 
-__all__ = ["CallEvent", "CallStateChanged", "Callback", "Events", "LobbyChanged", "TextReceived", "UsersChanged"]
-
-log = logging.getLogger(__name__)
-
-_QUEUE = 1024
-"""Events that may wait for a reader; then the oldest are left out."""
+__all__ = ["CallEvent", "CallStateChanged", "Callback", "LobbyChanged", "TextReceived", "UsersChanged"]
 
 
 class CallStateChanged(msgspec.Struct, frozen=True, tag="state"):
@@ -59,28 +52,3 @@ class TextReceived(msgspec.Struct, frozen=True, tag="text"):
 
 CallEvent = CallStateChanged | UsersChanged | LobbyChanged | TextReceived
 Callback = Callable[[CallEvent], None]
-
-
-class Events:
-    """Hands every event to the callback and to all streams. A callback's own error is logged and harms nobody."""
-
-    def __init__(self, callback: Callback | None) -> None:
-        self._callback = callback
-        self._streams = Broadcast[CallEvent](keep=_QUEUE)
-
-    def stream(self) -> Stream[CallEvent]:
-        """What happens from now on."""
-        return self._streams.stream()
-
-    def publish(self, event: CallEvent) -> None:
-        """It happened."""
-        self._streams.put(event)
-        if self._callback is not None:
-            try:
-                self._callback(event)
-            except Exception:
-                log.exception("the callback raised")
-
-    def end(self, error: Exception | None) -> None:
-        """Nothing more happens. Idempotent."""
-        self._streams.end(error)

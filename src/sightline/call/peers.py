@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
-from ..client.socket import trusting
 from ..media.source import Source, open_source
 from ..rtc.call_peer import CallPeer
 from ..rtc.certificates import Certificate
@@ -15,6 +12,7 @@ from ..rtc.engine import Engine
 from ..rtc.ice.config import IceConfig
 from ..rtc.rtp.fanout import Feed
 from ..timers import DEFAULT_TIMERS, Timers
+from ..viewer.peers import ice_of_session
 from .lobby import LobbyClient
 
 __all__ = ["Nothing", "Peers"]
@@ -59,15 +57,13 @@ class Peers:
     async def make(self, lobby: LobbyClient, *, offers: bool) -> CallPeer:
         """A connection with the room's ICE servers of now. ``offers``: whether the first offer is ours."""
         assert self._engine is not None
-        servers = tuple(await lobby.ice_servers()) or tuple(self._ice.servers)
-        tls, session = self._ice.tls, lobby.session
-        if tls is None and session is not None and session.ca_files:
-            tls = await asyncio.to_thread(trusting, session.ca_files)
+        servers = await lobby.ice_servers()  # asks for a session, if need be
+        ca_files = lobby.session.ca_files if lobby.session is not None else ()
         return CallPeer(
             self._engine.fanout,
             self._engine.source,
             offers=offers,
-            ice=msgspec.structs.replace(self._ice, servers=servers, tls=tls),
+            ice=await ice_of_session(self._ice, servers, ca_files),
             # One for each call: by another fingerprint the other side knows that it is another call.
             certificate=Certificate.make(),
             timers=self._timers,

@@ -27,9 +27,10 @@ from ..sessions.viewer import messages as machine
 from ..timers import DEFAULT_TIMERS, Timers
 from ..wire.extras import Extra, master_state, read_notice
 from ..wire.messages import MessageType, ServerMessage, decode_payload
+from .entry import SessionProvider
 from .link import SessionInfo, SignalingLink
 
-__all__ = ["Attempt", "CameraPeer", "LateTries", "PeerFactory", "SessionProvider"]
+__all__ = ["Attempt", "CameraPeer", "LateTries", "PeerFactory"]
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +48,6 @@ _MOST_REOPENINGS: Final = 3
 
 _LATE: Final = 60.0
 """Seconds within which a try that was given up may still come through: TCP repeats itself ever more slowly."""
-
-SessionProvider = Callable[[str], Awaitable[SessionInfo]]
-"""Given the client id; raises ConnectError."""
 
 
 class CameraPeer(Protocol):
@@ -159,21 +157,17 @@ class Attempt:
         self._spawn(self._feel_pulse(), "pulse")
         self._open_link()
 
-    def send_offer(self, *, again: bool) -> None:
-        """Send the offer with the candidates so far; those to come follow by themselves."""
-        self._operations.add(self._send_offer(again=again))
-
-    def restart(self) -> None:
-        """Make an offer for another path."""
-        self._operations.add(self._make_restart_offer())
-
-    def reopen(self) -> None:
-        """Open another socket under the same id; the one in use is closed when the new one is open."""
-        self._open_link(self._recent_session())
-
-    def ask(self) -> None:
-        """Ask the service whether the camera lives."""
-        self._operations.add(self._ask())
+    def perform(self, output: machine.Output) -> None:
+        """What the machine wants of an attempt."""
+        match output:
+            case machine.SendOffer(again=again):
+                self._operations.add(self._send_offer(again=again))
+            case machine.Restart():
+                self._operations.add(self._make_restart_offer())
+            case machine.Reopen():
+                self._reopen()
+            case machine.Ask():
+                self._operations.add(self._ask())
 
     def look(self) -> None:
         """Tell the machine what was heard since the last time: before it judges a silence."""
@@ -228,6 +222,10 @@ class Attempt:
                 await peer.aclose()
 
     # ------------------------------------------------------------------------------------------------------ signaling
+
+    def _reopen(self) -> None:
+        """Another socket under the same id; the one in use is closed when the new one is open."""
+        self._open_link(self._recent_session())
 
     def _open_link(self, recent: SessionInfo | None = None) -> None:
         """``recent``: use this session, and a new one only if it is refused."""
@@ -338,7 +336,7 @@ class Attempt:
         link.is_recycled = False
         match kind:
             case MessageType.GO_AWAY:
-                self.reopen()
+                self._reopen()
                 self._opening[-1].by_request_of_service = True
                 return
             case MessageType.RECONNECT_ICE_SERVER:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, Self, TypeVar
 from weakref import WeakSet
 
-__all__ = ["Broadcast", "Stream"]
+__all__ = ["Broadcast", "Events", "Stream"]
+
+log = logging.getLogger(__name__)
+
+_EVENTS = 1024
+"""Events that may wait for a reader; then the oldest are left out."""
 
 T = TypeVar("T")
 
@@ -86,3 +93,28 @@ class Broadcast(Generic[T]):
             self._ended, self._error = True, error
             for stream in self._streams:
                 stream.end(error)
+
+
+class Events(Generic[T]):
+    """Hands every event to the callback and to all streams. A callback's own error is logged and harms nobody."""
+
+    def __init__(self, callback: Callable[[T], None] | None) -> None:
+        self._callback = callback
+        self._streams = Broadcast[T](keep=_EVENTS)
+
+    def stream(self) -> Stream[T]:
+        """What happens from now on."""
+        return self._streams.stream()
+
+    def publish(self, event: T) -> None:
+        """It happened."""
+        self._streams.put(event)
+        if self._callback is not None:
+            try:
+                self._callback(event)
+            except Exception:
+                log.exception("a callback for an event failed")
+
+    def end(self, error: Exception | None) -> None:
+        """End all streams. Idempotent."""
+        self._streams.end(error)

@@ -11,40 +11,35 @@ from pathlib import Path
 from typing import Literal, Self
 
 import aiohttp
-import msgspec
 
-from ..client.control import ControlPlane
 from ..client.driver import Driver
-from ..client.link import link_session, read_link
 from ..client.network import NetworkWatcher
-from ..client.socket import http_session, trusting
-from ..client.target import find_target
+from ..client.socket import http_session
 from ..errors import ConfigError, MediaError
 from ..media.decoder import AudioFrame, VideoFrame
 from ..media.recorder import Recorder
 from ..media.source import Source
 from ..observe.log import bind
-from ..rtc.certificates import Certificate
 from ..rtc.data_requests import COMMANDS, Json
 from ..rtc.datachannel import DataRequest, RequestFailed
 from ..rtc.ice.config import IceConfig
 from ..rtc.peer import ConnectionState
-from ..rtc.viewer_peer import ViewerPeer
 from ..sessions.viewer import Persistent, RetryPolicy, ViewerOptions, ViewerSession
 from ..sessions.viewer import messages as machine
 from ..sessions.viewer.messages import ViewerState
 from ..timers import DEFAULT_TIMERS, Timers
 from ..wire.ids import check_client_id
 from ..wire.sigv4 import Credentials
-from .attempt import Attempt, CameraPeer, LateTries, PeerFactory, SessionProvider
+from .attempt import Attempt, CameraPeer, LateTries, PeerFactory
 from .commands import Commands, why_over
-from .events import Callback, Events, Message, NoticeGiven, StateChanged, ViewerEvent
+from .entry import Entry, SessionProvider
+from .events import Callback, Message, NoticeGiven, StateChanged, ViewerEvent
 from .failure import ViewerFailed, sentence
-from .link import SessionInfo
 from .media import IncomingMedia
 from .names import client_id_of, new_client_id
+from .peers import Peers, ice_wanted
 from .statistics import ViewerStatistics
-from .streams import Stream
+from .streams import Events, Stream
 from .talk import Talk, open_voice
 
 __all__ = ["Viewer"]
@@ -104,31 +99,33 @@ class Viewer:
 
         Raises InvalidClientId and ConfigError, before anything is sent.
         """
-        self._link = read_link(channel) if channel.startswith(("https://", "http://")) else None
-        self.channel = self._link.channel if self._link is not None else channel
+        self._entry = Entry(channel, endpoint=endpoint, region=region, credentials=credentials)
+        self.channel = self._entry.channel
         self._client_id = check_client_id(client_id) if client_id is not None else new_client_id()
         if not (video or audio or talk or data_channels or commands):
             raise ConfigError("This viewer asks for nothing: give it video, audio, talk, a data channel or commands.")
-        self._where = (endpoint, region, credentials)
         self._video = video
-        self._audio: Literal["recvonly", "sendrecv"] | None = "sendrecv" if talk else "recvonly" if audio else None
         self._labels = (*data_channels, *((COMMANDS,) if commands else ()))
         self._commands = Commands(wanted=commands)
         self._on_request = on_request
-        self._ice = ice or IceConfig()
-        self._relay_only = ice_transport_policy == "relay" or self._ice.relay_only
         self._timers = timers
-        self._sessions = session_provider
-        self._make_peer = peer_factory or self._new_peer
+        self._sessions = session_provider or self._entry
+        peers = Peers(
+            ice=ice_wanted(ice, ice_transport_policy),
+            video=video,
+            audio="sendrecv" if talk else "recvonly" if audio else None,
+            data=bool(self._labels) or on_request is not None,
+            timers=timers,
+        )
+        self._make_peer: PeerFactory = peer_factory or peers.make
         self._machine = ViewerSession(
             options, policy=policy or (Persistent(roll=random.random) if persistent else None)
         )
         self._driver = Driver(self._machine, perform=self._perform, before_tick=self._look)
         self._log = bind(log, channel=self.channel, client_id=self._client_id)
-        self._events = Events(on_event)
+        self._events = Events[ViewerEvent](on_event)
         self._media = IncomingMedia(request_keyframe=self._request_keyframe, shown=self._shown)
         self._talk = Talk(self._send_sound) if talk else None
-        self._certificate = Certificate.make()
         self._notice: NoticeGiven | None = None
         self._failure: ViewerFailed | None = None
         self._ended = asyncio.Event()
@@ -137,7 +134,6 @@ class Viewer:
         self._attempts = 0
         self._begun_at = 0.0
         self._first_picture: float | None = None
-        self._control: ControlPlane | None = None
         self._http: aiohttp.ClientSession | None = None
         self._network: NetworkWatcher | None = None
 
@@ -165,7 +161,7 @@ class Viewer:
 
     def statistics(self) -> ViewerStatistics:
         """The figures of now."""
-        peer = self._attempt.peer if self._attempt is not None else None
+        peer = self._peer
         return self._media.meter.statistics(
             peer.statistics() if peer is not None else None,
             state=self.state,
@@ -224,7 +220,7 @@ class Viewer:
     @property
     def can_talk(self) -> bool:
         """Whether the camera of this connection plays what ``speak`` sends; False while there is none."""
-        peer = self._attempt.peer if self._attempt is not None else None
+        peer = self._peer
         return peer is not None and peer.can_talk
 
     async def speak(self, source: Source | str | None) -> None:
@@ -244,7 +240,7 @@ class Viewer:
 
     def send(self, message: str | bytes, *, label: str | None = None) -> bool:
         """Send on the data channels (or those of that label); whether it went out."""
-        peer = self._attempt.peer if self._attempt is not None else None
+        peer = self._peer
         return peer is not None and peer.channels.send(message, label) > 0
 
     async def request(self, value: Json, *, label: str, timeout: float = 5.0) -> object:
@@ -252,7 +248,7 @@ class Viewer:
 
         Raises RequestFailed when there is none.
         """
-        peer = self._attempt.peer if self._attempt is not None else None
+        peer = self._peer
         if peer is None:
             raise RequestFailed("There is no connection to the camera.")
         return await peer.channels.request(value, label=label, timeout=timeout)
@@ -276,8 +272,8 @@ class Viewer:
     async def __aenter__(self) -> Self:
         """Begins to connect; raises ConfigError when no service can be meant."""
         self._begun_at = time.monotonic()
-        if self._sessions is None:
-            self._sessions = await self._find_sessions()
+        if self._sessions is self._entry:
+            await self._entry.open()
         self._http = http_session()
         self._network = NetworkWatcher(self._network_changed, destinations=self._destinations)
         await self._network.__aenter__()
@@ -301,8 +297,7 @@ class Viewer:
         self._events.end(None)
         if self._http is not None:
             await self._http.close()
-        if self._control is not None:
-            await self._control.aclose()
+        await self._entry.aclose()
         self._ended.set()
 
     # -- the machine
@@ -322,27 +317,14 @@ class Viewer:
                 case machine.Failed(reason=reason, message=message):
                     self._fail(ViewerFailed(reason, message))
                 case _ if self._attempt is not None:
-                    self._instruct(self._attempt, output)
+                    self._attempt.perform(output)
 
     def _look(self) -> None:
         if self._attempt is not None:
             self._attempt.look()  # before a silence is judged
 
-    @staticmethod
-    def _instruct(attempt: Attempt, output: machine.Output) -> None:
-        match output:
-            case machine.SendOffer(again=again):
-                attempt.send_offer(again=again)
-            case machine.Restart():
-                attempt.restart()
-            case machine.Reopen():
-                attempt.reopen()
-            case machine.Ask():
-                attempt.ask()
-
     def _begin(self, number: int) -> None:
         assert self._http is not None
-        assert self._sessions is not None
         self._attempts += 1
         self._media.begin_run()
         self._commands.begin()
@@ -392,6 +374,10 @@ class Viewer:
 
     # -- what comes of it
 
+    @property
+    def _peer(self) -> CameraPeer | None:
+        return self._attempt.peer if self._attempt is not None else None
+
     def _shown(self) -> None:
         if self._first_picture is None:
             self._first_picture = time.monotonic() - self._begun_at
@@ -399,12 +385,12 @@ class Viewer:
             self._attempt.shown()
 
     def _request_keyframe(self) -> None:
-        peer = self._attempt.peer if self._attempt is not None else None
+        peer = self._peer
         if peer is not None and peer.connection_state is ConnectionState.CONNECTED:
             peer.request_keyframe()
 
     def _send_sound(self, opus: bytes, samples: int) -> None:
-        peer = self._attempt.peer if self._attempt is not None else None
+        peer = self._peer
         if peer is not None:
             peer.send_audio(opus, samples)
 
@@ -427,26 +413,3 @@ class Viewer:
                     channels.open(label)
                 except ConnectionError as error:
                     self._log.warning("the camera takes no data channels: %s", error)
-
-    async def _find_sessions(self) -> SessionProvider:
-        if self._link is not None:
-            link = self._link
-            return lambda client_id: link_session(link, client_id)
-        endpoint, region, credentials = self._where
-        target = await asyncio.to_thread(find_target, endpoint, region=region, credentials=credentials)
-        control = self._control = ControlPlane(target=target)
-        return lambda client_id: control.viewer_session(self.channel, client_id)
-
-    async def _new_peer(self, session: SessionInfo) -> CameraPeer:
-        tls = self._ice.tls
-        if tls is None and session.ca_files:
-            tls = await asyncio.to_thread(trusting, session.ca_files)
-        servers = tuple(session.ice_servers) or tuple(self._ice.servers)
-        return ViewerPeer(
-            ice=msgspec.structs.replace(self._ice, servers=servers, relay_only=self._relay_only, tls=tls),
-            certificate=self._certificate,
-            timers=self._timers,
-            video=self._video,
-            audio=self._audio,
-            data=bool(self._labels) or self._on_request is not None,
-        )
