@@ -415,8 +415,8 @@ class ViewerSession:
                 if self._extras and self._socket_open and self._camera_present is not False:
                     self._outputs.append(Ask())
             case _Timer.ANSWER:
-                if not self._camera_is_ours:
-                    self._client_id_number += 1
+                if not self._camera_is_ours and self._camera_present is not False:
+                    self._client_id_number += 1  # a camera that was not there has refused nothing
                 self._give_up(Reason.NO_ANSWER)
             case _Timer.PATH:
                 self._give_up(Reason.NO_PATH)

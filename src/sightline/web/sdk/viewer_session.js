@@ -505,7 +505,8 @@ export class ViewerSession {
         if (this.#extras && this.#socketOpen && this.#cameraPresent !== false) this.#outputs.push({ type: 'ask' });
         return;
       case 'answer':
-        if (!this.#cameraIsOurs) this.#clientIdNumber += 1;
+        // A camera that was not there has refused nothing.
+        if (!this.#cameraIsOurs && this.#cameraPresent !== false) this.#clientIdNumber += 1;
         return this.#giveUp('no-answer');
       case 'path':
         return this.#giveUp('no-path');
