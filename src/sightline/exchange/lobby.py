@@ -61,6 +61,9 @@ class LobbyLimits(msgspec.Struct, frozen=True, kw_only=True):
     one each kibibyte counts: descriptions have several, and nobody is to be flooded with them."""
     chat_rate: float = 2.0
     """Messages to the whole room and names claimed per second and socket, five times that in a burst."""
+    offer_rate: float = 2.0
+    """Offers per second and socket, five times that in a burst. Whoever is in a call answers each offer of another
+    with a hang-up: a flood of them would use up what that one may send, and in the end cost it its socket."""
     list_interval: float = 0.4
     """Seconds between two lists of a room, at the least."""
     list_bytes: float = 2_000_000.0
@@ -190,30 +193,20 @@ class Lobby:
             return self._chat(room, member, message, now)
         if message.kind == "hang-up":
             return self._hang_up(room, member, message)
-        return self._call(room, member, message)
+        return self._call(room, member, message, now)
 
     def _may_send(self, member: Member, size: int, now: float) -> bool:
         rate = self.limits.message_rate
         cost = min(max(1.0, size / 1024), rate) if size <= MAX_LOBBY_FRAME else 1.0
-        if member.tokens < 0:
-            member.tokens = 2 * rate
-        member.tokens = min(2 * rate, member.tokens + (now - member.tokens_at) * rate)
-        member.tokens_at = now
-        if member.tokens < cost:
-            return False
-        member.tokens -= cost
-        return True
+        return member.allowance.spend(cost, rate=rate, burst=2 * rate, now=now)
 
     def _may_address_all(self, member: Member, now: float) -> bool:
         rate = self.limits.chat_rate
-        if member.chat_tokens < 0:
-            member.chat_tokens = 5 * rate
-        member.chat_tokens = min(5 * rate, member.chat_tokens + (now - member.chat_at) * rate)
-        member.chat_at = now
-        if member.chat_tokens < 1:
-            return False
-        member.chat_tokens -= 1
-        return True
+        return member.room_allowance.spend(1.0, rate=rate, burst=5 * rate, now=now)
+
+    def _may_offer(self, member: Member, now: float) -> bool:
+        rate = self.limits.offer_rate
+        return member.offers_allowance.spend(1.0, rate=rate, burst=5 * rate, now=now)
 
     def _refused(self, member: Member, refusal: LobbyRefusal, now: float) -> list[MemberOutput]:
         if now - member.refused_at > _FLOOD_TIME:
@@ -277,9 +270,11 @@ class Lobby:
             raise LobbyRefusal(LobbyReason.TO_ONESELF, about=about, target=name)
         return target
 
-    def _call(self, room: Room, member: Member, message: CallMessage) -> list[MemberOutput]:
+    def _call(self, room: Room, member: Member, message: CallMessage, now: float) -> list[MemberOutput]:
         target = self._found(room, member, message.kind, message.target or "")
         if message.kind == "video-offer":
+            if not self._may_offer(member, now):
+                raise LobbyRefusal(LobbyReason.TOO_MANY_REQUESTS, about=message.kind, target=target.name)
             # From either side, also of a call that is up: the sample's callee offers as soon as it has answered.
             member.remember(target.name)
             target.remember(member.name)

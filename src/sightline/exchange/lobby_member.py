@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from ..reasons import LobbyReason
@@ -13,18 +15,37 @@ MAX_PARTNERS = 64
 """So many are remembered with whom there was an offer; nobody has more than one call at a time."""
 
 
+class Allowance:
+    """How much a socket may still do now: so much a second, and what it saved up, up to a burst. Full at first."""
+
+    __slots__ = ("_left", "_since")
+
+    def __init__(self, now: float) -> None:
+        self._left = math.inf
+        self._since = now
+
+    def spend(self, cost: float, *, rate: float, burst: float, now: float) -> bool:
+        """Whether there is enough for ``cost``, which is then spent."""
+        self._left = min(burst, self._left + (now - self._since) * rate)
+        self._since = now
+        if self._left < cost:
+            return False
+        self._left -= cost
+        return True
+
+
 class Member:
     """One socket in a room."""
 
     __slots__ = (
-        "chat_at",
-        "chat_tokens",
+        "allowance",
         "closed",
         "extras",
         "key_id",
         "last_seen",
         "name",
         "number",
+        "offers_allowance",
         "opened_at",
         "partners",
         "peer",
@@ -33,9 +54,8 @@ class Member:
         "refused_at",
         "resume",
         "room",
+        "room_allowance",
         "shell",
-        "tokens",
-        "tokens_at",
         "until",
         "version",
     )
@@ -70,8 +90,9 @@ class Member:
         """Of the list that it was told last."""
         self.opened_at = self.last_seen = now
         self.pinged = False
-        self.tokens = self.chat_tokens = -1.0
-        self.tokens_at = self.chat_at = now
+        self.allowance = Allowance(now)
+        self.room_allowance = Allowance(now)
+        self.offers_allowance = Allowance(now)
         self.refused = 0
         self.refused_at = now
         self.closed = False

@@ -289,6 +289,24 @@ def test_a_flood_is_dropped_told_and_at_last_ended(hall: Hall, three: tuple[Memb
     assert hall.lobby.users("r") == ["Bob", "Cid"]
 
 
+def test_nobody_is_kept_busy_refusing_calls(hall: Hall, three: tuple[Member, ...]) -> None:
+    """Whoever is in a call hangs up on each offer of another: as many of them would cost it its socket."""
+    ann, bob, cid = three
+    hall.offer(bob, "Cid")
+    hall.answer(cid, "Bob")
+    hall.told(bob)
+    for _ in range(500):
+        hall.offer(ann, "Bob")
+        for offer in hall.told(bob, "video-offer"):
+            hall.hang_up(bob, offer["name"])
+            hall.say(bob, type="ping")
+        hall.now += 0.011
+    assert bob not in hall.closed
+    assert not hall.told(bob, "error")
+    refusals = hall.told(ann, "error")
+    assert {(refusal["reason"], refusal["about"]) for refusal in refusals} == {("too-many-requests", "video-offer")}
+
+
 def test_lines_for_all_have_a_pace_of_their_own(hall: Hall, three: tuple[Member, ...]) -> None:
     for _ in range(30):
         hall.say(three[0], type="message", text="x")
