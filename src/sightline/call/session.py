@@ -17,9 +17,7 @@ from ..rtc.rtp.incoming import EncodedFrame
 from ..rtc.stats import PeerStatistics
 from ..sessions.call import messages as machine
 from ..sessions.call.messages import CallState
-from ..sessions.viewer.messages import ViewerState
 from ..viewer.media import IncomingMedia
-from ..viewer.statistics import ViewerStatistics
 from ..viewer.streams import Broadcast, Stream
 from .failure import CallEnded, ending
 from .loudspeaker import Loudspeaker
@@ -99,23 +97,24 @@ class CallSession:
     def statistics(self) -> CallStatistics:
         """The figures of now."""
         peer = self._owner.peer_statistics() if self._is_current else None
-        seen = self._seen()
+        meter = self._media.meter
+        width, height = meter.size or (None, None)
         received = peer.received if peer is not None else None
         sent = peer.sent if peer is not None else None
         return CallStatistics(
             peer=self.peer,
             state=self.state,
-            width=seen.width,
-            height=seen.height,
-            codec=seen.codec,
-            frame_rate=seen.frame_rate,
-            pictures=seen.pictures,
+            width=width,
+            height=height,
+            codec=meter.codec,
+            frame_rate=meter.frame_rate(time.monotonic()),
+            pictures=meter.pictures,
             received_bitrate=received.bitrate if received is not None else None,
             sent_bitrate=sent.bitrate if sent is not None else None,
             loss=sent.fraction_lost if sent is not None else None,
             round_trip_time=peer.round_trip_time if peer is not None else None,
             candidate_pair=peer.candidate_pair if peer is not None else None,
-            picture_delay=seen.picture_delay,
+            picture_delay=meter.delay if self.state is CallState.IN_CALL else None,
         )
 
     async def wait_ended(self) -> str:
@@ -146,9 +145,7 @@ class CallSession:
 
         Raises MediaError for a path that cannot be; of an error later on ``on_error`` is told, in the event loop.
         """
-        recorder = Recorder(path, on_error=on_error)
-        self._media.record(recorder)
-        return recorder
+        return self._media.record(path, on_error=on_error)
 
     def send_text(self, text: str) -> bool:
         """Write a line; whether it went out."""
@@ -224,16 +221,6 @@ class CallSession:
     def _request_keyframe(self) -> None:
         if self._is_current:
             self._owner.request_keyframe()
-
-    def _seen(self) -> ViewerStatistics:
-        return self._media.meter.statistics(
-            None,
-            state=ViewerState.WATCHING if self.state is CallState.IN_CALL else ViewerState.IDLE,
-            client_id=self.peer,
-            connections=1,
-            first_picture=None,
-            now=time.monotonic(),
-        )
 
 
 class Ring:

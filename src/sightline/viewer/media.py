@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from ..errors import MediaError
 from ..media.decoder import AudioFrame, Decoder, VideoFrame
 from ..media.picture_size import picture_size
 from ..media.recorder import Recorder
@@ -41,10 +43,12 @@ class IncomingMedia:
         for recorder in self._recorders:
             recorder.begin_run()
 
-    def record(self, recorder: Recorder) -> None:
-        """Record from the next keyframe on."""
+    def record(self, path: Path | str, *, on_error: Callable[[MediaError], None] | None) -> Recorder:
+        """Record from the next keyframe on. Raises MediaError for a path that cannot be."""
+        recorder = Recorder(path, on_error=on_error)
         self._recorders.append(recorder)
         self._request_keyframe()
+        return recorder
 
     def take(self, frame: EncodedFrame) -> None:
         """It came."""

@@ -58,9 +58,10 @@ class Meter:
         self.codec: str | None = None
         self.pictures = 0
         self.decoded = 0
+        self.delay: float | None = None
+        """From the camera to the last picture's arrival; None where a clock is wrong."""
         self._arrivals: deque[float] = deque()
         self._since: float | None = None
-        self._delay: float | None = None
 
     def came(self, frame: EncodedFrame, *, wall: float) -> None:
         """A picture arrived, at ``wall`` in epoch seconds by this machine's clock."""
@@ -72,7 +73,7 @@ class Meter:
         self._forget(frame.received)
         if frame.capture is not None:
             delay = wall - frame.capture
-            self._delay = delay if abs(delay) < _SPAN else None
+            self.delay = delay if abs(delay) < _SPAN else None
 
     def frame_rate(self, now: float) -> float:
         """Pictures per second lately; ``now`` by the clock of ``received``."""
@@ -103,7 +104,7 @@ class Meter:
             loss=peer.loss if peer is not None else None,
             round_trip_time=peer.round_trip_time if peer is not None else None,
             candidate_pair=peer.candidate_pair if peer is not None else None,
-            picture_delay=self._delay if state is ViewerState.WATCHING else None,
+            picture_delay=self.delay if state is ViewerState.WATCHING else None,
             pictures=self.pictures,
             decoded=self.decoded,
             connections=connections,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from ..errors import UnsupportedMedia
@@ -33,18 +34,21 @@ class Talk:
         self._stop: Callable[[], None] | None = None
         self._owned: Source | None = None
 
-    async def use(self, source: Source | None, *, owned: bool) -> None:
-        """Send this source's sound in place of the one before. ``owned``: close it in the end. Raises UnsupportedMedia
-        for one without sound."""
+    async def use(self, source: Source | str | None) -> None:
+        """Send this source's sound in place of the one before; what ``open_voice`` opens is closed in the end.
+
+        Raises ConfigError and MediaError: UnsupportedMedia for a source without sound.
+        """
+        owned = await asyncio.to_thread(open_voice, source) if isinstance(source, str) else None
         await self.aclose()
-        if source is None:
+        self._owned = owned
+        voice = owned if isinstance(source, str) else source
+        if voice is None:
             return
-        if owned:
-            self._owned = source
-        if source.audio is None:
+        if voice.audio is None:
             await self.aclose()
             raise UnsupportedMedia("There is no sound in this source, so there is nothing to say.")
-        self._stop = source.audio.listen(self._pass_on)
+        self._stop = voice.audio.listen(self._pass_on)
 
     async def aclose(self) -> None:
         """Fall silent. Idempotent."""

@@ -30,8 +30,9 @@ from ..sessions.viewer.messages import ViewerState
 from ..timers import DEFAULT_TIMERS, Timers
 from ..wire.ids import check_client_id
 from ..wire.sigv4 import Credentials
-from .attempt import Attempt, CameraPeer, LateTries, PeerFactory
+from .attempt import Attempt, LateTries
 from .commands import Commands, why_over
+from .connection import CameraPeer, PeerFactory
 from .entry import Entry, SessionProvider
 from .events import Callback, Message, NoticeGiven, StateChanged, ViewerEvent
 from .failure import ViewerFailed, sentence
@@ -40,7 +41,7 @@ from .names import client_id_of, new_client_id
 from .peers import Peers, ice_wanted
 from .statistics import ViewerStatistics
 from .streams import Events, Stream
-from .talk import Talk, open_voice
+from .talk import Talk
 
 __all__ = ["Viewer"]
 
@@ -213,9 +214,7 @@ class Viewer:
 
         Raises MediaError for a path that cannot be; of an error later on ``on_error`` is told, in the event loop.
         """
-        recorder = Recorder(path, on_error=on_error)
-        self._media.record(recorder)
-        return recorder
+        return self._media.record(path, on_error=on_error)
 
     @property
     def can_talk(self) -> bool:
@@ -231,10 +230,7 @@ class Viewer:
         """
         if self._talk is None:
             raise ConfigError("This viewer cannot speak: make it with talk=True.")
-        if isinstance(source, str):
-            await self._talk.use(await asyncio.to_thread(open_voice, source), owned=True)
-        else:
-            await self._talk.use(source, owned=False)
+        await self._talk.use(source)
 
     # -- data
 
