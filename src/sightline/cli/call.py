@@ -6,14 +6,9 @@ import argparse
 import asyncio
 import contextlib
 import os
-import sys
-import time
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
+from typing import TYPE_CHECKING, Final
 
 from ..errors import MediaError, SightlineError
 from .options import Commands, add_client_options, add_command, add_json_option, duration, target_from
@@ -21,7 +16,8 @@ from .paths import add_path_options, ice_config_from
 from .stopping import stop_on_signals
 
 if TYPE_CHECKING:
-    from ..call import Call, CallEvent, CallSession, CallStatistics, Recording
+    from ..call import Call, CallSession
+    from .call_report import Report
 
 __all__ = ["register"]
 
@@ -108,8 +104,9 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 async def _call(args: argparse.Namespace) -> int:
     from ..call import Call
     from ..call.entry import KeyedEntry
+    from .call_report import Report
 
-    report = _Report(as_json=args.json)
+    report = Report(as_json=args.json)
     code = 0
     async with contextlib.AsyncExitStack() as stack:
         entry = KeyedEntry(args.room, target=target_from(args)) if args.link is None else None
@@ -136,7 +133,7 @@ async def _call(args: argparse.Namespace) -> int:
     return code
 
 
-async def _do(args: argparse.Namespace, call: Call, report: _Report) -> int:
+async def _do(args: argparse.Namespace, call: Call, report: Report) -> int:
     code = 0
     if args.to:
         code = await _ring_people(args, call, report)
@@ -155,7 +152,7 @@ async def _do(args: argparse.Namespace, call: Call, report: _Report) -> int:
     return code
 
 
-async def _ring_people(args: argparse.Namespace, call: Call, report: _Report) -> int:
+async def _ring_people(args: argparse.Namespace, call: Call, report: Report) -> int:
     """One after the other, until somebody takes it."""
     from ..call import CallEnded
 
@@ -171,7 +168,7 @@ async def _ring_people(args: argparse.Namespace, call: Call, report: _Report) ->
     return code
 
 
-async def _talk(args: argparse.Namespace, session: CallSession, report: _Report) -> int:
+async def _talk(args: argparse.Namespace, session: CallSession, report: Report) -> int:
     """Until the call ends; recordings are written then."""
     troubles: list[MediaError] = []
     recorder = session.record(args.record, on_error=troubles.append) if args.record is not None else None
@@ -196,108 +193,7 @@ async def _talk(args: argparse.Namespace, session: CallSession, report: _Report)
     return 1 if troubles or session.reason in _BROKEN else 0
 
 
-async def _tell_statistics(session: CallSession, report: _Report) -> None:
+async def _tell_statistics(session: CallSession, report: Report) -> None:
     while True:
         await asyncio.sleep(1.0)
         report.statistics(session.statistics())
-
-
-class _Report:
-    """A line for each thing that happens, for people or as JSON for scripts."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._json = as_json
-        self._was_online = False
-
-    def event(self, event: CallEvent) -> None:
-        """It happened."""
-        fields: dict[str, Any] = msgspec.to_builtins(event)
-        kind = fields.pop("type")
-        text = self._line(kind, fields)
-        if text or self._json:
-            self._say(text, kind, fields)
-
-    def recorded(self, recording: Recording) -> None:
-        """The end of a recording."""
-        files = ", ".join(str(file) for file in recording.files)
-        fields = {
-            "files": [str(file) for file in recording.files],
-            "seconds": round(recording.seconds, 3),
-            "pictures": recording.pictures,
-            "size": recording.size,
-        }
-        text = f"recorded {recording.seconds:.1f} s into {files}" if files else "nothing came that could be recorded"
-        self._say(text, "recording", fields)
-
-    def statistics(self, figures: CallStatistics) -> None:
-        """The figures of now."""
-        self._say(_statistics_line(figures), "statistics", msgspec.to_builtins(figures))
-
-    def failed(self, error: SightlineError) -> None:
-        """It cannot go on. People are told by the command itself, on standard error."""
-        if self._json:
-            self._say("", "failed", {"reason": str(getattr(error, "reason", error.id)), "message": error.message})
-
-    def complain(self, sentence: str) -> None:
-        """To people, on standard error; scripts have the events and the exit code."""
-        if not self._json:
-            print(f"sightline: {sentence}", file=sys.stderr, flush=True)
-
-    def _line(self, kind: str, fields: Mapping[str, Any]) -> str:
-        match kind:
-            case "lobby" if fields["online"]:
-                again, self._was_online = "again " if self._was_online else "", True
-                return f"in the room {fields['room']} {again}as {fields['name']}"
-            case "lobby":
-                return fields["message"] or "the way to the room is lost; trying again"
-            case "users":
-                here = ", ".join(fields["users"]) or "nobody else"
-                return f"here now: {here}"
-            case "text":
-                return f"{fields['peer']}: {fields['text']}"
-            case _:
-                return _state_line(fields)
-
-    def _say(self, text: str, kind: str, fields: Mapping[str, object]) -> None:
-        if self._json:
-            text = msgspec.json.encode({"time": round(time.time(), 3), "type": kind, **fields}).decode()
-        else:
-            text = f"{datetime.now().strftime('%H:%M:%S')} {text}"
-        print(text, flush=True)
-
-
-def _state_line(fields: Mapping[str, Any]) -> str:
-    peer = fields["peer"]
-    match fields["after"]:
-        case "calling":
-            return f"calling {peer}: it rings there"
-        case "ringing":
-            return f"{peer} is calling"
-        case "connecting":
-            return f"connecting to {peer}"
-        case "in-call":
-            return f"in a call with {peer}"
-        case "reconnecting":
-            return f"the connection to {peer} is interrupted; reconnecting"
-        case _:
-            return str(fields["message"])
-
-
-def _statistics_line(figures: CallStatistics) -> str:
-    """``in-call  640x360 30.0 fps  in 1.82 Mbit/s  out 2.01 Mbit/s  rtt 21 ms …``, as far as it is known."""
-    parts: list[str] = [figures.state]
-    if figures.width is not None:
-        parts.append(f"{figures.width}x{figures.height} {figures.frame_rate:.1f} fps")
-    if figures.received_bitrate is not None:
-        parts.append(f"in {figures.received_bitrate / 1e6:.2f} Mbit/s")
-    if figures.sent_bitrate is not None:
-        parts.append(f"out {figures.sent_bitrate / 1e6:.2f} Mbit/s")
-    if figures.picture_delay is not None:
-        parts.append(f"delay {figures.picture_delay * 1000:.0f} ms")
-    if figures.round_trip_time is not None:
-        parts.append(f"rtt {figures.round_trip_time * 1000:.0f} ms")
-    if figures.loss:
-        parts.append(f"loss {figures.loss:.1%}")
-    if figures.candidate_pair is not None:
-        parts.append(figures.candidate_pair)
-    return "  ".join(parts)

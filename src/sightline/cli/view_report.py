@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
 import time
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import msgspec
 
 from ..errors import SightlineError
+from .lines import Lines, bitrate, path_figures
 
 if TYPE_CHECKING:
     from ..media.recorder import Recording
@@ -48,9 +47,9 @@ class Report:
         """Set by who records, as it goes on."""
         self._viewer = viewer
         self._events = viewer.events()
-        self._json = as_json
         self._with_statistics = with_statistics
-        self._output = output or sys.stdout
+        self._lines = Lines(as_json=as_json, output=output)
+        self._output = self._lines.output
         self._live = not as_json and self._output.isatty()
         self._line_shown = False
 
@@ -86,18 +85,12 @@ class Report:
 
     def wrote_recording(self, recording: Recording) -> None:
         """The end of it."""
-        fields = {
-            "files": [str(file) for file in recording.files],
-            "seconds": round(recording.seconds, 3),
-            "pictures": recording.pictures,
-            "size": recording.size,
-        }
-        self._say(recording_line(recording), "recording", fields)
+        self.clear()
+        self._lines.recorded(recording_line(recording), recording)
 
     def failed(self, error: SightlineError) -> None:
         """It cannot go on. People are told by the command itself, on standard error."""
-        if self._json:
-            self._say("", "failed", {"reason": getattr(error, "reason", error.id), "message": error.message})
+        self._lines.failed(error)
 
     def clear(self) -> None:
         """Take the live line away."""
@@ -138,11 +131,7 @@ class Report:
 
     def _say(self, text: str, kind: str, fields: Mapping[str, object]) -> None:
         self.clear()
-        if self._json:
-            text = msgspec.json.encode({"time": round(time.time(), 3), "type": kind, **fields}).decode()
-        else:
-            text = f"{datetime.now().strftime('%H:%M:%S')} {text}"
-        print(text, file=self._output, flush=True)
+        self._lines.say(text, kind, fields)
 
 
 def statistics_line(figures: ViewerStatistics, recording: Recording | None = None) -> str:
@@ -153,13 +142,8 @@ def statistics_line(figures: ViewerStatistics, recording: Recording | None = Non
             parts.append(f"{figures.width}x{figures.height}")
         parts.append(f"{figures.frame_rate:.1f} fps")
         if figures.bitrate is not None:
-            parts.append(f"{figures.bitrate / 1e6:.2f} Mbit/s")
-        if figures.picture_delay is not None:
-            parts.append(f"delay {figures.picture_delay * 1000:.0f} ms")
-        if figures.round_trip_time is not None:
-            parts.append(f"rtt {figures.round_trip_time * 1000:.0f} ms")
-        if figures.loss:
-            parts.append(f"loss {figures.loss:.1%}")
+            parts.append(bitrate(figures.bitrate))
+        parts += path_figures(figures)
         if figures.codec is not None:
             parts.append(figures.codec)
     elif doing := _DOING.get(figures.state):

@@ -18,7 +18,7 @@ from sightline.call import (
     UsersChanged,
 )
 from sightline.cli import main
-from sightline.cli.call import _Report
+from sightline.cli.call_report import Report as _Report
 from sightline.errors import ServiceUnreachable
 
 EVENTS: list[tuple[CallEvent, str]] = [
