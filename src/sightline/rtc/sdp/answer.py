@@ -40,7 +40,7 @@ def make_answer(offer: Description, ours: Ours) -> Description:
     sections = []
     for offered in offer.sections:
         answered = share.answer(offered) if any(offered is one for one in joining) else None
-        sections.append(answered or _rejection(offered))
+        sections.append(answered or _rejection(offered, share.transport))
     _check_video(offer, ours, sections)
     accepted = [section for section in sections if not section.rejected]
     if not accepted:
@@ -103,7 +103,7 @@ class _Share:
         self._waiting = list(ours.media)
         self._data_channels = ours.data_channels
         self._extensions = [uri for uri in ours.extensions if uri != TRANSPORT_WIDE or transport_cc]
-        self._transport = ours.transport.with_setup(setup)
+        self.transport = ours.transport.with_setup(setup)
 
     def answer(self, offered: Section) -> Section | None:
         """The answer to a section, None when it is of no use to us."""
@@ -111,11 +111,11 @@ class _Share:
             if not self._data_channels or not offered.sctp_port:
                 return None
             self._data_channels = False  # one association per transport (RFC 8841 §7)
-            return _data(offered, self._transport)
+            return _data(offered, self.transport)
         media = self._taker(offered)
         if media is None or not offered.rtcp_mux:
             return None
-        section = _media(offered, media, self._transport, self._extensions)
+        section = _media(offered, media, self.transport, self._extensions)
         if section is not None and section.direction is not Direction.INACTIVE:
             self._waiting.remove(media)
         return section
@@ -215,7 +215,8 @@ def _data(offered: Section, transport: Transport) -> Section:
     )
 
 
-def _rejection(offered: Section) -> Section:
+def _rejection(offered: Section, transport: Transport) -> Section:
+    """It needs no transport (RFC 8829 §5.3.1), but webrtcbin takes no answer in which one has none."""
     return Section(
         kind=offered.kind,
         mid=offered.mid,
@@ -223,6 +224,7 @@ def _rejection(offered: Section) -> Section:
         protocol=offered.protocol,
         formats=offered.formats,
         direction=Direction.INACTIVE,
+        transport=transport,
         codecs=offered.codecs if len(offered.codecs) == len(offered.formats) else (),
         sctp_port=offered.sctp_port if str(offered.sctp_port) in offered.formats else None,
     )

@@ -78,8 +78,7 @@ def make_restart_offer(held: Description, *, origin: Origin, transport: LocalTra
     """
     ours = transport.with_setup(Setup.ACTPASS)
     sections = tuple(
-        section if section.rejected else replace(section, transport=ours, candidates=(), end_of_candidates=False)
-        for section in held.sections
+        replace(section, transport=ours, candidates=(), end_of_candidates=False) for section in held.sections
     )
     return _with_candidates(replace(held, origin=origin, sections=sections), transport)
 

@@ -128,6 +128,13 @@ def test_an_offer_without_a_bundle_gets_the_picture_only() -> None:
     assert [media.kind for media in agreed.media] == ["video"]
 
 
+def test_a_rejected_section_has_the_transport_too() -> None:
+    """webrtcbin, which bundles only when it is told to, takes no answer with a section without a fingerprint."""
+    sound, picture = answer("gstreamer_offer").sections
+    assert sound.rejected
+    assert sound.transport == picture.transport
+
+
 def test_a_microphone_is_offered_and_stays_unheard() -> None:
     made = answer("chromium_offer_with_microphone", media=(video(VP8), audio()))
     assert made.sections[1].direction is Direction.SENDONLY
