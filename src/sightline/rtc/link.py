@@ -101,12 +101,13 @@ class PeerLink(ABC):
         data_channels: bool = True,
         takes_media: bool = False,
     ) -> None:
-        """``controlling``: our ICE role; ``extensions``: header extensions that we write or read;
-        ``takes_media``: whether RTP of the peer is wanted.
+        """``controlling``: our ICE role towards a peer that makes checks too (an ``ice-lite`` one does not);
+        ``extensions``: header extensions that we write or read; ``takes_media``: whether RTP of the peer is wanted.
         """
         self.on_change: Callable[[], None] | None = None
         self.on_candidate: CandidateListener | None = None
         self._machine = ConnectionMachine(time.monotonic(), timers=timers)
+        self._controlling = controlling
         self._config = ice
         self._ice = IceSession(
             controlling=controlling,
@@ -200,6 +201,8 @@ class PeerLink(ABC):
         renewed = remote is None or (remote.ufrag, remote.password) != (offer.ufrag, offer.password)
         if renewed or agent is None:
             self._withdraw()  # both of us began at once: the peer's offer wins
+            # One that only answers checks leaves it to us to make them and to choose (RFC 8445 §6.1.1).
+            self._ice.controlling = self._controlling or offer.ice_lite
             agent = await self._new_agent(ice_servers)
         try:
             description = make_answer(offer, self._ours(agent))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from typing import cast
 
 import msgspec
 import pytest
+from aioice import stun
 
 from sightline.errors import InvalidSdp, PeerError
 from sightline.media.test_picture import TestPicture
@@ -269,6 +272,44 @@ async def test_a_viewer_that_never_comes_is_given_up(source: TestPicture) -> Non
     await peer.aclose()
     assert source.video.subscribers == 0
     await room.aclose()
+
+
+class LiteAgent(asyncio.DatagramProtocol):
+    """Answers the checks of its peer, and makes none (RFC 8445 §2.5): a media server that records cameras."""
+
+    def __init__(self, password: str) -> None:
+        self._password = password.encode()
+        self.checks: list[stun.Message] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        with suppress(ValueError):  # DTLS, which begins on the first path
+            check = stun.parse_message(data)
+            self.checks.append(check)
+            answer = stun.Message(check.message_method, stun.Class.RESPONSE, transaction_id=check.transaction_id)
+            answer.attributes["XOR-MAPPED-ADDRESS"] = addr
+            answer.add_message_integrity(self._password)
+            self._transport.sendto(bytes(answer), addr)
+
+
+async def test_a_viewer_that_makes_no_checks_is_told_which_path_to_use(room: Room) -> None:
+    """`a=ice-lite`: the other side is the controlling one, whoever offered (RFC 8445 §6.1.1)."""
+    offer = await room.viewer("video").offer()
+    password = re.findall(r"a=ice-pwd:(\S+)", offer)[0]
+    offer = re.sub(r"a=(candidate|end-of-candidates).*\r\n", "", offer).replace("t=0 0\r\n", "t=0 0\r\na=ice-lite\r\n")
+    peer = room.peer()
+    address = re.findall(r"a=candidate:.* (\S+) \d+ typ host", await peer.answer(offer))[0]
+    transport, agent = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: LiteAgent(password), local_addr=(address, 0)
+    )
+    port = transport.get_extra_info("sockname")[1]
+    await peer.add_remote_candidate({"candidate": f"candidate:1 1 udp 2130706431 {address} {port} typ host"})
+    await eventually(lambda: any("USE-CANDIDATE" in check.attributes for check in agent.checks), within=30)
+    assert all("ICE-CONTROLLING" in check.attributes for check in agent.checks)
+    await eventually(lambda: peer.ice_connection_state == "completed", within=30)
+    transport.close()
 
 
 async def test_closing_at_any_time(room: Room) -> None:

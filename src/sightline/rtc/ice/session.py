@@ -88,9 +88,10 @@ class IceSession:
         times: IceTimes | None = None,
     ) -> None:
         self.ice_connection_state = IceConnectionState.NEW
+        self.controlling = controlling
+        """Our role in the generations that are begun from now on."""
         self.new_paths = 0
         """Grows when a path is added to ``targets``: the receiver there may need a keyframe."""
-        self._controlling = controlling
         self._config = config
         self._times = times or IceTimes()
         self._on_datagram = on_datagram
@@ -178,7 +179,7 @@ class IceSession:
         for other in [n for n in self._agents if n not in self._started]:
             self._drop(other)  # an offer of ours that was never answered
         agent = self._agents[number] = IceAgent(
-            controlling=self._controlling,
+            controlling=self.controlling,
             config=self._config,
             times=self._times,
             on_datagram=self._on_datagram,
