@@ -2,6 +2,7 @@ import { Call } from '../sdk/call.js';
 import { lobbyFromService } from '../sdk/lobby_session.js';
 import { elements } from './call_elements.js';
 import { CALL_MESSAGES } from './call_messages.js';
+import { PeopleList } from './call_people.js';
 import { Ring } from './call_ring.js';
 import { addMessages, applyLanguage, hasText, text } from './language.js';
 import { press, toggleFullScreen, writeError } from './parts.js';
@@ -18,7 +19,10 @@ const room = new URLSearchParams(location.search).get('room') ?? '';
 const token = location.hash.slice(1);
 const call = new Call({ session: lobbyFromService({ room, token }) });
 const ring = new Ring();
+const people = new PeopleList(elements.people, (user) => call.call(user));
 let joined = false;
+/** The lobby was lost, or not reached yet; it is tried again and again. */
+let isAway = false;
 /** The lobby is lost for good, and there is still a call. */
 let closing = false;
 let isFirst = true;
@@ -27,7 +31,11 @@ const lost = new Set();
 let bannerTimer = 0;
 
 call.on('statechange', showCall);
-call.on('lobby', showState);
+call.on('lobby', (state) => {
+  isAway = state === 'waiting' || (state === 'opening' && isAway);
+  showState();
+  showPeople();
+});
 call.on('name', (name) => {
   elements.me.textContent = text('call.me', { name });
   elements.me.hidden = false;
@@ -49,6 +57,7 @@ call.on('devicelost', (kind) => {
 });
 call.on('sending', showRemote);
 call.on('chat', ({ text: words, own }) => addLine(words, own));
+call.on('refused', ({ id }) => { if (id === 'bad-name' && call.lobby.state !== 'online') refuseName(); });
 call.on('failed', ({ id, message }) => {
   showError(id, message);
   // A link that has run out lets nobody in any more, but whoever talks may finish. One that was revoked may not.
@@ -68,7 +77,7 @@ showControls();
 elements.name.addEventListener('input', () => elements.name.setCustomValidity(''));
 elements.join.addEventListener('submit', (event) => {
   event.preventDefault();
-  const name = elements.name.value.trim();
+  const name = elements.name.value.normalize('NFC').trim().replace(/ {2,}/g, ' '); // as the lobby would write it
   elements.name.setCustomValidity(NAME.test(name) ? '' : text('call.name-bad'));
   if (elements.name.reportValidity()) join(name);
 });
@@ -124,6 +133,14 @@ function leave() {
   joined = closing = false;
   call.leave();
   showJoined();
+}
+
+/** The service knows letters that nobody sees, and not all that the browser knows. */
+function refuseName() {
+  leave();
+  elements.name.setCustomValidity(text('call.name-bad'));
+  elements.name.focus();
+  elements.name.reportValidity();
 }
 
 function remembered() {
@@ -200,6 +217,8 @@ function showCall({ from, state, reason }) {
   showControls();
   showRemote();
   showPeople();
+  // On a phone the list of people may have been in sight alone.
+  if (from !== 'reconnecting' && state !== 'ringing' && state !== 'reconnecting') elements.frame.scrollIntoView({ block: 'nearest' });
   // The button that was used is gone; whoever is at the keyboard goes on from here.
   if (document.activeElement === document.body) {
     if (state === 'in-call') elements.hangUp.focus();
@@ -213,7 +232,8 @@ function showState() {
   const name = call.peer ?? '';
   document.documentElement.dataset.call = state;
   document.documentElement.dataset.lobby = call.lobby.state;
-  const lobby = call.lobby.state === 'opening' || call.lobby.state === 'waiting' ? call.lobby.state : null;
+  document.documentElement.dataset.away = String(isAway);
+  const lobby = isAway ? 'waiting' : call.lobby.state === 'opening' ? 'opening' : null;
   const isFree = state === 'idle' || state === 'ended';
   elements.state.textContent = text(`call.state-${isFree && lobby ? lobby : state}`, { name });
   const [words, more] = cover(name);
@@ -291,46 +311,33 @@ function showLocal(stream) {
 function showPeople() {
   const { users, peer, state } = call;
   const isFree = state === 'idle' || state === 'ended';
-  elements.nobody.hidden = users.length > 0;
+  elements.nobody.hidden = users.length > 0 || isAway;
   if (state === 'idle') showState();
-  const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.user;
-  elements.people.replaceChildren(...users.map((user) => person(user, isFree, !isFree && user === peer)));
-  if (focused !== undefined) {
-    [...elements.people.querySelectorAll('button')].find(({ dataset }) => dataset.user === focused)?.focus();
-  }
-}
-
-/** @param {string} user  @param {boolean} isFree  @param {boolean} isPeer */
-function person(user, isFree, isPeer) {
-  const item = document.createElement('li');
-  const button = document.createElement('button');
-  button.type = 'button';
-  button.className = 'person';
-  button.dataset.user = user;
-  button.dataset.testid = 'person';
-  button.setAttribute('aria-disabled', String(!isFree));
-  button.append(span('who', user), span('do', text(isPeer ? 'call.talking-to' : isFree ? 'call.place' : 'call.one-at-a-time')));
-  button.addEventListener('click', () => call.call(user));
-  item.append(button);
-  return item;
-}
-
-/** @param {string} className  @param {string} words */
-function span(className, words) {
-  const element = document.createElement('span');
-  element.className = className;
-  element.textContent = words;
-  return element;
+  people.show(users, isFree, peer);
 }
 
 /** @param {string} words  @param {boolean} own */
 function addLine(words, own) {
   const line = document.createElement('li');
   line.dataset.own = String(own);
+  line.dir = 'auto';
   line.textContent = words;
   elements.lines.append(line);
   while (elements.lines.childElementCount > 500) elements.lines.firstElementChild?.remove();
   elements.lines.scrollTop = elements.lines.scrollHeight;
+  if (!own && !isInSight(elements.lines)) remark(text('call.wrote', { name: call.peer ?? '', words: shortened(words) }));
+}
+
+/** @param {string} words */
+function shortened(words) {
+  const letters = [...words];
+  return letters.length > 140 ? `${letters.slice(0, 139).join('')}…` : words;
+}
+
+/** Whether its end is on the screen. On a phone there is room for the picture alone; so it is on the full screen. @param {HTMLElement} element */
+function isInSight(element) {
+  const { bottom } = element.getBoundingClientRect();
+  return !document.fullscreenElement && bottom > 0 && bottom <= innerHeight;
 }
 
 async function showDevices() {

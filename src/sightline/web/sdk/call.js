@@ -32,6 +32,9 @@ import { platform as browser } from './timers.js';
  * @property {import('./errors.js').Failure} failed         the lobby cannot be entered
  */
 
+/** What the lobby takes in one line; a data channel takes far more. */
+const MAX_TEXT = 2_000;
+
 /** @type {import('./call_peer.js').Sending} */
 const ALL = Object.freeze({ sound: true, picture: 'camera' });
 
@@ -273,7 +276,7 @@ export class Call extends Emitter {
     });
     this.sending = ALL;
     peer.tell(this.media.sending);
-    peer.on('text', (text) => this.emit('chat', { text, own: false }));
+    peer.on('text', (text) => this.emit('chat', { text: text.slice(0, MAX_TEXT), own: false }));
     peer.on('track', (track) => {
       // The newest of each kind counts: an MDN client first answers with lines that stay empty.
       for (const before of received.getTracks()) if (before.kind === track.kind && before !== track) received.removeTrack(before);

@@ -1,0 +1,103 @@
+"""The page of calls in a hand, and in a room where people come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.harness.browser import Chromium, screenshot
+from tests.harness.calls import ALLOWED, PATIENCE, SMALL, Person, connect, joined
+from tests.harness.kvs import unique_name
+from tests.harness.service import Service
+
+pytestmark = pytest.mark.timeout(120)
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
+ON_ITS_SIDE: dict[str, Any] = {"viewport": {"width": 844, "height": 390}}
+ENTER = """async ([room, name]) => {
+  const { lobbyFromService } = await import('/sdk/lobby_session.js');
+  const { url } = await lobbyFromService({ room })();
+  globalThis.guests = [...globalThis.guests ?? [], new WebSocket(url, 'json')];
+  guests.at(-1).onopen = ({ target }) => target.send(JSON.stringify({ type: 'username', name }));
+}"""
+"""Somebody else comes, from a socket of this page."""
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("service"), environment={"SIGHTLINE_OPEN_LOBBY": "local"}) as started:
+        yield started
+
+
+@pytest.fixture
+def room() -> str:
+    return unique_name("room")
+
+
+def at(chromium: Chromium, service: Service, room: str, name: str, **options: Any) -> AbstractContextManager[Person]:
+    """Somebody who has joined the room, on the service's own machine."""
+    return joined(chromium, f"{service.http}/call?room={room}", name, **options)
+
+
+def test_a_click_counts_while_others_come(chromium: Chromium, service: Service, room: str) -> None:
+    with at(chromium, service, room, "Ann", **PHONE) as ann:
+        ann.page.evaluate(ENTER, [room, "Bob"])
+        bob = ann.page.locator('.person[data-user="Bob"]')
+        expect(bob).to_be_visible(timeout=PATIENCE)
+        bob.hover()
+        ann.page.mouse.down()
+        ann.page.evaluate(ENTER, [room, "Cem"])
+        expect(ann.page.locator('.person[data-user="Cem"]')).to_be_visible(timeout=PATIENCE)
+        ann.page.mouse.up()
+        ann.reads("Calling Bob…")
+        ann.button("cancel").click()
+        ann.comes_to("ended")
+        # Whoever is at somebody with the keyboard is so still when that one has left: at the next.
+        bob.focus()
+        ann.page.evaluate("() => guests[0].close()")
+        expect(bob).to_be_hidden(timeout=PATIENCE)
+        expect(ann.page.locator('.person[data-user="Cem"]')).to_be_focused(timeout=PATIENCE)
+
+
+def test_what_a_phone_is_told(chromium: Chromium, service: Service, room: str) -> None:
+    """Where there is no room for the picture and all else at once."""
+    clipboard = {"permissions": [*ALLOWED["permissions"], "clipboard-read", "clipboard-write"]}
+    with at(chromium, service, room, "Ann", **PHONE, **clipboard) as ann:
+        ann.button("copy").click()
+        expect(ann.button("banner")).to_be_visible(timeout=PATIENCE)
+        expect(ann.button("banner")).to_contain_text("The address is copied")
+        screenshot(ann.page, "call-phone-copied")
+        with at(chromium, service, room, "Bob", **ON_ITS_SIDE) as bob:
+            connect(bob, ann)
+            for person in (ann, bob):
+                expect(person.button("remote")).to_be_in_viewport(ratio=0.9, timeout=PATIENCE)
+                expect(person.button("hang-up")).to_be_in_viewport(ratio=0.9, timeout=PATIENCE)
+            ann.button("line").fill("I am at the door")
+            ann.button("line").press("Enter")
+            expect(bob.button("banner").filter(has_text="Ann: I am at the door")).to_be_in_viewport(timeout=PATIENCE)
+            bob.button("line").scroll_into_view_if_needed()
+            bob.button("line").fill("x" * 2000)
+            bob.button("line").press("Enter")
+            expect(ann.button("lines")).to_contain_text("x" * 2000, timeout=PATIENCE)
+            for person in (ann, bob):
+                assert person.page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_a_name_that_the_service_refuses(chromium: Chromium, service: Service, room: str) -> None:
+    """A letter that nobody sees (a Hangul filler) is one to browsers, and none to the service."""
+    with chromium.page(f"{service.http}/call?room={room}", **ALLOWED) as page:
+        page.add_init_script(SMALL)
+        page.get_by_test_id("name").fill("\u3164")
+        page.get_by_test_id("name").press("Enter")
+        refused = "() => document.querySelector('#name').validationMessage"
+        page.wait_for_function(refused, timeout=PATIENCE)
+        assert "Use letters" in page.evaluate(refused)
+        expect(page.get_by_test_id("join")).to_be_visible(timeout=PATIENCE)
+        # Composed from two letters it is a name like any other.
+        page.get_by_test_id("name").fill("Rene\u0301")
+        page.get_by_test_id("name").press("Enter")
+        expect(page.get_by_test_id("me")).to_have_text("You are Ren\u00e9", timeout=PATIENCE)
