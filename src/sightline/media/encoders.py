@@ -132,14 +132,23 @@ class AudioEncoder:
         codec.time_base = Fraction(1, AUDIO_CLOCK)
         codec.options = {"application": "audio", "frame_duration": "20"}
         self._codec = codec
-        self._resampler = av.AudioResampler(format="s16", layout="stereo", rate=AUDIO_CLOCK, frame_size=_OPUS_SAMPLES)
+        self._resampler: av.AudioResampler | None = None
+        self._taken: tuple[str, str, int] | None = None
         self._next: int | None = None
 
     def encode(self, frame: av.AudioFrame, *, seconds: float) -> Iterator[EncodedUnit]:
         """The packets that are complete with this frame; ``seconds`` is its time from the start."""
         expected = round(seconds * AUDIO_CLOCK)
-        if self._next is None or abs(expected - self._next) > _SOUND_GAP * AUDIO_CLOCK:
+        if self._next is None or expected - self._next > _SOUND_GAP * AUDIO_CLOCK:
             self._next = expected
+        elif self._next - expected > _SOUND_GAP * AUDIO_CLOCK:
+            return  # There is more sound than time: this much is left out, as timestamps never run backwards.
+        kind = frame.format.name, frame.layout.name, frame.sample_rate
+        if self._resampler is None or kind != self._taken:  # a programme in stereo, and news in mono
+            self._resampler = av.AudioResampler(
+                format="s16", layout="stereo", rate=AUDIO_CLOCK, frame_size=_OPUS_SAMPLES
+            )
+            self._taken = kind
         # Only the order counts for the encoder; the timestamps are our own count of samples.
         frame.pts = None
         for part in self._resampler.resample(frame):

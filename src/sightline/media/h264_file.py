@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 from av.bitstream import BitStreamFilterContext
 
-from .file_source import open_container
+from .file_source import open_container, packets
 from .gop_cache import MAX_BYTES, MAX_SECONDS
 
 __all__ = ["access_units", "profile_level_id", "why_not"]
@@ -47,7 +47,7 @@ def why_not(path: Path) -> str | None:
 def _why_not_packets(container: av.container.InputContainer, stream: av.VideoStream) -> str | None:
     octets = group = count = 0
     last = begun = first = None
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         if packet.size == 0 or packet.pts is None or packet.time_base is None:
             continue
         time = float(packet.pts * packet.time_base)
@@ -82,10 +82,14 @@ def access_units(container: av.container.InputContainer) -> Iterator[tuple[float
     to_annex_b = BitStreamFilterContext("h264_mp4toannexb", stream)
     parameter_sets = b""
     begun = False
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         if packet.size == 0:
             continue
-        for filtered in to_annex_b.filter(packet):
+        try:
+            whole = to_annex_b.filter(packet)
+        except av.InvalidDataError:
+            continue  # A damaged spot costs its pictures, not the rest of the file.
+        for filtered in whole:
             data = bytes(filtered)
             units = list(_nal_units(data))
             kinds = {unit[3] & 0x1F for unit in units}

@@ -53,6 +53,8 @@ class PassThroughSource:
         if reason is not None:
             raise UnsupportedMedia(f"{path} cannot be sent as it is: {reason}. It has to be encoded anew.")
         self._media = FileMedia(path, loop=loop)
+        if not self._media.as_stored:
+            raise UnsupportedMedia(f"{path} cannot be sent as it is: its pictures have to be turned or stretched.")
         self._threads = Threads(self._plans, self._feeds)
         follow = self._threads.follow_demand
         self._gop = GopCache(VIDEO_CLOCK)

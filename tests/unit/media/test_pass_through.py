@@ -220,6 +220,20 @@ def test_what_stands_before_the_first_keyframe_is_left_out(tmp_path: Path) -> No
     assert why_not(cut) == "it does not begin with a keyframe"
 
 
+def test_a_damaged_spot_costs_its_pictures_and_not_the_rest_of_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "file.mp4")
+    with av.open(str(path)) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.size and packet.pos is not None]
+    data = bytearray(path.read_bytes())
+    for place in places[5:8]:
+        data[place : place + 4] = b"\xff\xff\xff\xff"  # the length of its first NAL unit
+    path.write_bytes(data)
+    with av.open(str(path)) as container:
+        found = [EncodedUnit(data, 0, keyframe) for _, (data, keyframe) in access_units(container)]
+    assert len(found) == 37
+    assert numbers(found[-20:]) == list(range(20, 40))
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
