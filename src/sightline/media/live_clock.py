@@ -28,8 +28,11 @@ class LiveClock:
         self._offset = None
         self._own.clear()
 
-    def at(self, stream: int, time: float | None, now: float) -> float:
-        """Seconds on our timeline of a packet of ``stream`` with the source's ``time`` that arrives ``now``."""
+    def at(self, stream: int, time: float | None, now: float, *, ordered: bool = True) -> float:
+        """Seconds on our timeline of a packet of ``stream`` with the source's ``time`` that arrives ``now``.
+
+        Not ``ordered`` are packets with B-frames: they come in another order than they are shown in.
+        """
         if time is None:
             seconds = now
         else:
@@ -40,7 +43,7 @@ class LiveClock:
                 offset = self._own[stream] = now - time
             seconds = time + offset
         last = self._last.get(stream)
-        if last is not None and seconds <= last:
+        if ordered and last is not None and seconds <= last:
             seconds = last + 0.001
         self._last[stream] = seconds
         return seconds

@@ -37,6 +37,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 _WATCHED_EVERY = 1.0
 """Seconds between two looks whether packets come: a device may hang in the kernel, where no time limit reaches it."""
 
+_IN_PIECES = ("hls", "dash")
+"""FFmpeg's names for what is fetched some seconds at a time, live or not."""
+
 _LOOKED_AT = 20
 """Pictures that are looked at for B-frames before H.264 is passed through."""
 
@@ -255,6 +258,8 @@ class LiveSource:
         if audio is not None and self._audio is not None and audio.codec_context.name != "opus":
             sound = SoundWorker("sightline-live-audio", audio, self._audio, self._publish)
         held, self._held = self._held, []
+        # A recording comes as fast as the network carries it, and in pieces of some seconds.
+        is_recorded = bool(container.duration) or container.format.name in _IN_PIECES
         try:
             for packet in _all(held, container, [video, *([audio] if audio is not None else [])]):
                 if self._closed.is_set():
@@ -265,20 +270,30 @@ class LiveSource:
                 if self._lost is not None:
                     log.info("the source is back: %s", self._input.name)
                     self._tell(None)
-                self._take(packet, normalizer, pictures, sound)
+                seconds = self._time_of(packet)
+                if is_recorded and self._closed.wait(max(0.0, seconds - (time.monotonic() - self._started))):
+                    return
+                self._take(packet, seconds, normalizer, pictures, sound)
         finally:
             pictures.stop()
             if sound is not None:
                 sound.stop()
 
-    def _take(
-        self, packet: av.Packet[Any], normalizer: Normalizer | None, pictures: Worker, sound: SoundWorker | None
-    ) -> None:
+    def _time_of(self, packet: av.Packet[Any]) -> float:
         stamp = packet.pts if packet.pts is not None else packet.dts
         at = float(stamp * packet.time_base) if stamp is not None and packet.time_base is not None else None
-        now = time.monotonic() - self._started
+        ordered = self._plain is not None or packet.stream.type != "video"
+        return self._clock.at(packet.stream.index, at, time.monotonic() - self._started, ordered=ordered)
+
+    def _take(
+        self,
+        packet: av.Packet[Any],
+        seconds: float,
+        normalizer: Normalizer | None,
+        pictures: Worker,
+        sound: SoundWorker | None,
+    ) -> None:
         if packet.stream.type == "video":
-            seconds = self._clock.at(packet.stream.index, at, now)
             if normalizer is None:
                 pictures.put(packet, seconds)
                 return
@@ -290,7 +305,6 @@ class LiveSource:
                 again.pts, again.time_base, again.is_keyframe = unit.timestamp, Fraction(1, VIDEO_CLOCK), keyframe
                 pictures.put(again, seconds)
         elif packet.stream.type == "audio":
-            seconds = self._clock.at(packet.stream.index, at, now)
             if sound is not None:
                 sound.put(packet, seconds)
             elif self._audio is not None:

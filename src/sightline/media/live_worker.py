@@ -7,6 +7,7 @@ import queue
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 import av
@@ -17,6 +18,7 @@ from .lower_rungs import LowerRungs
 from .rendition import Encoding
 from .renditions import Renditions
 from .run import Made
+from .units import VIDEO_CLOCK
 
 __all__ = ["SoundWorker", "Worker"]
 
@@ -27,6 +29,8 @@ _WAITING = 90
 
 _BEHIND = 3
 """Pictures that may wait; with more, they are only decoded until it has caught up."""
+
+_TICK = Fraction(1, VIDEO_CLOCK)
 
 _Item: TypeAlias = "tuple[av.Packet[Any], float]"
 
@@ -68,6 +72,7 @@ class Worker(_Thread):
         self._fed = False
         self._encodings: list[Encoding] = []
         self._decoder: av.VideoCodecContext | None = None
+        self._last: float | None = None
         self._lower = LowerRungs(renditions.lower)
         if renditions.lower:
             threading.Thread(target=self._encode_lower, name=f"{name}-lower", daemon=True).start()
@@ -79,7 +84,11 @@ class Worker(_Thread):
         self._lower.stop()
 
     def put(self, packet: av.Packet[Any], seconds: float) -> None:
-        """A picture came. Called in the thread that reads."""
+        """A picture came, which is to be shown at ``seconds``. Called in the thread that reads."""
+        if packet.pts is not None:
+            # What comes out of the decoder is in another order than what went in, where there are B-frames.
+            packet.pts, packet.time_base = round(seconds * VIDEO_CLOCK), _TICK
+            packet.dts = None
         if packet.is_keyframe or len(self._group) > 10 * _WAITING:
             self._group = []
         if packet.is_keyframe or self._group:
@@ -105,9 +114,13 @@ class Worker(_Thread):
         if self._queue.qsize() > _BEHIND:
             return
         for frame in frames:
-            self._lower.put(frame, seconds)
+            at = seconds if frame.pts is None else frame.pts / VIDEO_CLOCK
+            if self._last is not None and at <= self._last:
+                at = self._last + 0.001
+            self._last = at
+            self._lower.put(frame, at)
             for encoding in self._encodings:
-                for made in encoding.encode(frame, seconds=seconds):
+                for made in encoding.encode(frame, seconds=at):
                     self._publish(made)
 
     def _encode_lower(self) -> None:

@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from sightline.media.bar_code import read_bar_code
 from sightline.media.feed import Feed
 from sightline.media.live_input import LiveInput, live_input
 from sightline.media.live_source import LiveSource
+from sightline.media.picture import MovingPicture
 from sightline.media.source import open_source
 from sightline.media.units import EncodedUnit
 from tests.harness.device import Device
@@ -252,3 +254,43 @@ async def test_a_device_that_is_pulled_out_and_plugged_in_again(opened: list[Liv
         assert None not in shown + later
         assert max(number or 0 for number in shown) < min(number or 0 for number in later)
         await source.aclose()
+
+
+def recorded(path: Path, *, pictures: int, **options: str) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"preset": "veryfast", **options})
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        drawing = MovingPicture(320, 180, title="TEST")
+        for number in range(pictures):
+            frame = drawing.draw(number, seconds=number / 30, caption="")
+            frame.pts, frame.time_base = number, Fraction(1, 30)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("options", [{"bf": "0"}, {"bf": "3"}], ids=["passed-through", "encoded"])
+async def test_a_recording_that_comes_all_at_once_is_played_in_real_time(
+    tmp_path: Path, opened: list[LiveSource], options: dict[str, str]
+) -> None:
+    path = recorded(tmp_path / "film.mkv", pictures=90, **options)
+    source = await opening(f"ffmpeg:matroska:{path}")
+    opened.append(source)
+    assert source.passes_through == (options["bf"] == "0")
+    begun = time.monotonic()
+    pictures = await taken(source.video, 45)
+    span = (pictures[-1].timestamp - pictures[0].timestamp) / 90_000
+    assert span > 1.4
+    assert time.monotonic() - begun > span - 0.8, "no faster than it was filmed"
+
+
+async def test_pictures_with_b_frames_come_at_their_own_times(tmp_path: Path, opened: list[LiveSource]) -> None:
+    path = recorded(tmp_path / "film.mkv", pictures=240, bf="3")
+    source = await opening(f"ffmpeg:matroska:{path}")
+    opened.append(source)
+    assert not source.passes_through
+    pictures = await taken(source.video, 30)
+    shown = numbers(pictures)
+    zeros = [unit.timestamp / 90_000 - (number or 0) / 30 for unit, number in zip(pictures, shown, strict=True)]
+    assert None not in shown
+    assert max(zeros) - min(zeros) < 0.01, "each is as long on the screen as it was filmed"
