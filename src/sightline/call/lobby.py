@@ -213,8 +213,7 @@ class LobbyClient:
     async def _run(self) -> None:
         while True:
             try:
-                session = await self._ask()
-                socket = await open_socket(self._http, session, protocols=("json",), timers=self._timers, log=self._log)
+                socket = await self._open()
             except SightlineError as error:
                 # What no wait changes; a socket's refusal is explained by the next request for a session.
                 refused = isinstance(error, ServiceRefused) and not isinstance(error, SocketRefused)

@@ -18,6 +18,7 @@ from sightline.call import (
     Call,
     CallEnded,
     CallError,
+    CallEvent,
     CallOptions,
     CallSession,
     CallState,
@@ -25,6 +26,7 @@ from sightline.call import (
     Ring,
     UsersChanged,
 )
+from sightline.call.entry import KeyedEntry, RoomSession
 from sightline.client.refusals import LinkRefused, WrongKey
 from sightline.errors import MediaError, ServiceUnreachable
 from sightline.media.bar_code import read_bar_code
@@ -373,6 +375,29 @@ async def test_nothing_answers() -> None:
     with pytest.raises(ServiceUnreachable):
         async with Call("Ann", endpoint="http://localhost:9", join_timeout=5.0):
             pass
+
+
+async def test_a_way_that_swallows_everything_is_given_up_for_another_try(
+    service: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a network that is gone nothing is refused: it stays silent."""
+    monkeypatch.setattr("sightline.call.lobby._OPENING", 0.05)
+    entry = KeyedEntry(endpoint=f"http://localhost:{service.port}")
+    tries: list[str] = []
+
+    async def session() -> RoomSession:
+        tries.append("once")
+        if len(tries) == 1:
+            monkeypatch.setattr("sightline.call.lobby._OPENING", WAIT)  # the next one has time, on whatever machine
+            await asyncio.Event().wait()
+        return await entry()
+
+    happened: list[CallEvent] = []
+    async with member(service, "Ann", session_provider=session, join_timeout=WAIT, on_event=happened.append) as ann:
+        assert ann.is_online
+    assert len(tries) == 2
+    assert isinstance(happened[0], LobbyChanged)
+    assert "did not answer in time" in happened[0].message
 
 
 async def test_a_source_that_is_not_there(service: Inside, tmp_path: Path) -> None:
