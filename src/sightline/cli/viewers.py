@@ -61,7 +61,8 @@ async def _watch(args: argparse.Namespace, ask: Callable[[], Awaitable[ChannelVi
 
 
 def _states(viewer: ViewerPresence) -> tuple[str, ...]:
-    return viewer.client_id, viewer.connection_state, viewer.ice_connection_state, viewer.candidate_pair or ""
+    role, path = viewer.role or "", viewer.candidate_pair or ""
+    return viewer.client_id, role, viewer.connection_state, viewer.ice_connection_state, path
 
 
 def _print(args: argparse.Namespace, found: ChannelViewers) -> None:
@@ -71,7 +72,7 @@ def _print(args: argparse.Namespace, found: ChannelViewers) -> None:
     if args.watch:
         print(f"\n{datetime.now().strftime('%H:%M:%S')} {found.channel}")
     print_table(
-        ["VIEWER", "STATE", "SINCE", "ICE", "RTT", "LOSS", "BITRATE", "SIZE", "PATH"],
+        ["VIEWER", "ROLE", "STATE", "SINCE", "ICE", "RTT", "LOSS", "BITRATE", "SIZE", "PATH"],
         [_row(viewer) for viewer in found.viewers],
         empty=_nobody(found),
     )
@@ -91,6 +92,7 @@ def _print_json(found: ChannelViewers, *, in_one_line: bool) -> None:
 def _row(viewer: ViewerPresence) -> list[str]:
     return [
         viewer.client_id,
+        viewer.role or "",
         viewer.connection_state,
         datetime.fromtimestamp(viewer.since).strftime("%H:%M:%S"),
         viewer.ice_connection_state,

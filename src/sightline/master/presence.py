@@ -78,6 +78,7 @@ def presence_of(viewer: Viewer) -> ViewerPresence:
         bitrate=_within(viewer.bitrate, 1e12, 0),
         available_bitrate=_within(viewer.available_bitrate, 1e12, 0),
         rendition=viewer.rendition or None,
+        role=viewer.role,
     )
 
 

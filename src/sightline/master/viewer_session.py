@@ -156,6 +156,7 @@ class ViewerSession:
             bitrate=figures.bitrate,
             available_bitrate=figures.available_bitrate,
             rendition=figures.rendition,
+            role=self.role,
         )
 
     @property

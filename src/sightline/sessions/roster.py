@@ -34,6 +34,8 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     """What its path is known to carry, in bits per second (docs/topics/bandwidth.md)."""
     rendition: str | None = None
     """The size in which it gets the pictures, for instance ``720p``."""
+    role: str | None = None
+    """What it may do, ``viewer`` or ``operator``; None where the service does not say, or not any more."""
 
 
 class Happening(StrEnum):

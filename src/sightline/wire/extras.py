@@ -122,6 +122,8 @@ class ViewerPresence(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
     available_bitrate: _Rate | None = None
     rendition: _Word | None = None
     """The size in which it gets the pictures, for instance ``720p``."""
+    role: _Role | None = None
+    """What it may do, as its master has been told of it (``SocketState``) and goes by."""
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

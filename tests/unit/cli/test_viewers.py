@@ -20,13 +20,13 @@ def test_viewers_for_people(run: Run, kvs: FakeKvs) -> None:
     code, out, _ = run("viewers", "porch")
     header, first, second, more = out.splitlines()
     assert code == 0
-    assert header.split() == ["VIEWER", "STATE", "SINCE", "ICE", "RTT", "LOSS", "BITRATE", "SIZE", "PATH"]
-    assert first.startswith("viewer-1  connected")
+    assert header.split() == ["VIEWER", "ROLE", "STATE", "SINCE", "ICE", "RTT", "LOSS", "BITRATE", "SIZE", "PATH"]
+    assert first.split()[:3] == ["viewer-1", "operator", "connected"]
     assert "20 ms" in first
     assert "1.5%" in first
     assert "1.82 Mbit/s" in first
     assert first.endswith("host a -> host b")
-    assert second.split()[-1] == "-"
+    assert (second.split()[1], second.split()[-1]) == ("-", "-")
     assert more == "… and 1 more"
 
 

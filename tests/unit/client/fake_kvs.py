@@ -187,7 +187,10 @@ class FakeKvs:
             return {"channel": name, "masterConnected": True, "reportedAt": 1790000000, "total": 0, "viewers": []}
         common = {"connectionState": "connected", "iceConnectionState": "completed", "since": 1790000000}
         figures = {"roundTripTime": 0.0204, "loss": 0.015, "bitrate": 1_820_000.0, "candidatePair": "host a -> host b"}
-        viewers = [{"clientId": "viewer-1", **common, **figures}, {"clientId": "viewer-2", **common, "new": "later"}]
+        viewers = [
+            {"clientId": "viewer-1", "role": "operator", **common, **figures},
+            {"clientId": "viewer-2", **common, "new": "later"},
+        ]
         return {"channel": name, "masterConnected": True, "reportedAt": 1790000000, "total": 3, "viewers": viewers}
 
     def _sightline_v1_credentials_create(self, members: Members) -> Members:

@@ -215,6 +215,7 @@ async def test_a_sightline_is_told_who_watches() -> None:
             await service.open_sockets(1)
             assert await service.next() == {"action": "sightline/presence", "viewers": [], "total": 0}
             viewer = AiortcViewer("video")
+            await service.say("sightline/viewer", {"open": True, "role": "operator"}, sender="viewer-1")
             await Stage(service, master).offer("viewer-1", viewer)
             report = await service.next()
             while not (report["viewers"] and report["viewers"][0].get("bitrate")):
@@ -222,6 +223,7 @@ async def test_a_sightline_is_told_who_watches() -> None:
             (seen,) = report["viewers"]
             assert (seen["clientId"], seen["connectionState"], seen["wasConnected"]) == ("viewer-1", "connected", True)
             assert seen["candidatePair"].startswith("host ")
+            assert seen["role"] == master.viewers[0].role == "operator"
             await viewer.aclose()
             while report["total"]:
                 report = await service.next()

@@ -24,6 +24,7 @@ VIEWER = Viewer(
     round_trip_time=-0.1,
     loss=1.2,
     bitrate=1e15,
+    role="operator",
 )
 
 
@@ -35,6 +36,7 @@ def test_whatever_the_figures_are_the_service_takes_the_report() -> None:
         "checking",
     )
     assert (seen.was_connected, seen.since, seen.reason) == (True, 1790000000.123, "silent")
+    assert seen.role == "operator"
     assert (seen.round_trip_time, seen.loss, seen.bitrate, seen.available_bitrate) == (0, 1, 1e12, None)
 
 
