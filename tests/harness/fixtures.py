@@ -65,7 +65,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The clip of the demo, made once by the command itself: any master with this data directory finds it there."""
     folder = tmp_path_factory.mktemp("clip")
     with Service(folder, command=("demo",)) as demo:
-        demo.command.wait_for_output("/view/demo")
+        demo.command.wait_for_output("/view/demo", within=90)  # it encodes twenty seconds of pictures first
     return demo.data_dir / "clip.mp4"
 
 
