@@ -25,7 +25,7 @@ ACCOUNT = "000000000000"
 # The shape of AWS's documentation examples: no scanner and no reader takes it for a real key.
 ADMIN = Key("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 STOP_SECONDS = 5.0
-START_SECONDS = 20.0
+START_SECONDS = 40.0
 
 running: list[Command] = []
 """Every process of the tests that is alive now; a failing test's report shows their logs."""
