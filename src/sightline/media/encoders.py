@@ -125,7 +125,8 @@ class Vp8Encoder:
 class AudioEncoder:
     """libopus, stereo, 20 ms packets, from sound of any rate and layout."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ahead: float = _SOUND_GAP) -> None:
+        """``ahead``: seconds by which there may be more sound than time."""
         codec = av.CodecContext.create("libopus", "w")
         codec.format, codec.layout, codec.sample_rate = "s16", "stereo", AUDIO_CLOCK
         codec.bit_rate = _OPUS_BITRATE
@@ -135,14 +136,18 @@ class AudioEncoder:
         self._resampler: av.AudioResampler | None = None
         self._taken: tuple[str, str, int] | None = None
         self._next: int | None = None
+        self._ahead = ahead
+        self._early = False
 
     def encode(self, frame: av.AudioFrame, *, seconds: float) -> Iterator[EncodedUnit]:
         """The packets that are complete with this frame; ``seconds`` is its time from the start."""
         expected = round(seconds * AUDIO_CLOCK)
         if self._next is None or expected - self._next > _SOUND_GAP * AUDIO_CLOCK:
             self._next = expected
-        elif self._next - expected > _SOUND_GAP * AUDIO_CLOCK:
-            return  # There is more sound than time: this much is left out, as timestamps never run backwards.
+        # There is more sound than time: some is left out until they are even, as timestamps never run backwards.
+        self._early = self._next - expected > (0 if self._early else self._ahead * AUDIO_CLOCK)
+        if self._early:
+            return
         kind = frame.format.name, frame.layout.name, frame.sample_rate
         if self._resampler is None or kind != self._taken:  # a programme in stereo, and news in mono
             self._resampler = av.AudioResampler(

@@ -39,6 +39,9 @@ Sound: TypeAlias = "npt.NDArray[np.int16] | av.AudioFrame"
 _WAITING = 2
 """Pictures that wait for the encoder; with more, the newest are left out."""
 
+_AHEAD = 0.2
+"""Seconds of sound that may be yielded at once."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 """Seconds before what failed or ended is begun anew; doubled each time."""
 
@@ -178,6 +181,7 @@ class OwnSource:
                         self._tell(kind, None)
                     with suppress(queue.Full):
                         waiting.put_nowait((item, time.monotonic() - self._started))
+                    await asyncio.sleep(0)  # A generator that never waits for anything holds up nobody else.
                 reason = f"The source's own code for {kind} has ended."
             except Exception as error:  # whatever a program of somebody else's raises
                 log.exception("the source's own code for %s failed; it is begun anew", kind)
@@ -187,6 +191,8 @@ class OwnSource:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _tell(self, kind: str, reason: str | None) -> None:
+        if self._closed:
+            return
         if reason is None:
             self._missing.discard(kind)
         else:
@@ -198,16 +204,15 @@ class OwnSource:
         self, loop: asyncio.AbstractEventLoop, waiting: queue.Queue[tuple[Any, float] | None], lower: LowerRungs
     ) -> None:
         encodings = [rendition.begin() for rendition in self._renditions.tops]
-        while (item := waiting.get()) is not None:
-            picture, seconds = item
-            try:
-                frame = picture if isinstance(picture, av.VideoFrame) else av.VideoFrame.from_ndarray(picture, "rgb24")
-                lower.put(frame, seconds)
-                for encoding in encodings:
-                    for made in encoding.encode(frame, seconds=seconds):
-                        self._publish(loop, made)
-            except (ValueError, TypeError, AttributeError, av.FFmpegError) as error:
-                log.warning("a picture of the source's own code cannot be used: %s", error)
+
+        def encode(picture: object, seconds: float) -> None:
+            frame = _picture_frame(picture)
+            lower.put(frame, seconds)
+            for encoding in encodings:
+                for made in encoding.encode(frame, seconds=seconds):
+                    self._publish(loop, made)
+
+        self._encode_all("pictures", loop, waiting, encode)
         lower.stop()
 
     def _encode_lower(self, loop: asyncio.AbstractEventLoop, lower: LowerRungs) -> None:
@@ -215,19 +220,41 @@ class OwnSource:
             try:
                 for made in step.encode():
                     self._publish(loop, made)
-            except (ValueError, TypeError, AttributeError, av.FFmpegError) as error:
+            except Exception as error:
                 log.debug("a picture of the source's own code cannot be scaled: %s", error)
 
     def _encode_sounds(self, loop: asyncio.AbstractEventLoop, waiting: queue.Queue[tuple[Any, float] | None]) -> None:
-        encoder = AudioEncoder()
-        assert self._audio is not None
+        encoder = AudioEncoder(ahead=_AHEAD)
+        feed = self._audio
+        assert feed is not None
+
+        def encode(sound: object, seconds: float) -> None:
+            for unit in encoder.encode(_sound_frame(sound), seconds=seconds):
+                self._publish(loop, (feed, unit))
+
+        self._encode_all("sounds", loop, waiting, encode)
+
+    def _encode_all(
+        self,
+        what: str,
+        loop: asyncio.AbstractEventLoop,
+        waiting: queue.Queue[tuple[Any, float] | None],
+        encode: Callable[[object, float], None],
+    ) -> None:
+        """Until None comes. What cannot be used is said once, and to the viewers, until something can be used again."""
+        complaint = None
         while (item := waiting.get()) is not None:
-            sound, seconds = item
             try:
-                for unit in encoder.encode(_sound_frame(sound), seconds=seconds):
-                    self._publish(loop, (self._audio, unit))
-            except (ValueError, TypeError, AttributeError, av.FFmpegError) as error:
-                log.warning("a sound of the source's own code cannot be used: %s", error)
+                encode(*item)
+                found = None
+            except Exception as error:  # whatever PyAV and numpy make of a strange object
+                found = f"The {what} of the source's own code cannot be used: {error}"
+            if found != complaint:
+                complaint = found
+                if found is not None:
+                    log.warning("%s", found)
+                with suppress(RuntimeError):  # the loop is closed: there is nobody left to tell
+                    loop.call_soon_threadsafe(self._tell, what, found)
 
     def _publish(self, loop: asyncio.AbstractEventLoop, made: Made) -> None:
         feed, unit = made
@@ -239,9 +266,25 @@ class OwnSource:
             publish(unit)
 
 
-def _sound_frame(sound: Any) -> av.AudioFrame:
+def _picture_frame(picture: object) -> av.VideoFrame:
+    if isinstance(picture, av.VideoFrame):
+        return picture
+    if not (
+        isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape[2:] == (3,) and picture.size
+    ):
+        raise ValueError(f"yield arrays (height, width, 3) uint8, or av.VideoFrame; this is {_described(picture)}.")
+    return av.VideoFrame.from_ndarray(picture, "rgb24")
+
+
+def _sound_frame(sound: object) -> av.AudioFrame:
     if isinstance(sound, av.AudioFrame):
         return sound
+    if not (isinstance(sound, np.ndarray) and sound.dtype == np.int16 and sound.shape[1:] == (2,) and sound.size):
+        raise ValueError(f"yield arrays (samples, 2) int16 at 48 kHz, or av.AudioFrame; this is {_described(sound)}.")
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound).reshape(1, -1), format="s16", layout="stereo")
     frame.sample_rate = SAMPLE_RATE
     return frame
+
+
+def _described(item: object) -> str:
+    return f"{item.shape} {item.dtype}" if isinstance(item, np.ndarray) else type(item).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -56,6 +57,88 @@ async def test_arrays_become_pictures_and_sound_and_what_fails_is_begun_anew() -
     finally:
         await source.aclose()
         await source.aclose()
+
+
+GOOD = np.full((180, 320, 3), 200, np.uint8)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((180, 320, 3), np.float32),
+        np.zeros((180, 320), np.uint8),
+        np.zeros((180, 320, 4), np.uint8),
+        np.zeros((0, 0, 3), np.uint8),
+        None,
+        "a picture",
+    ],
+    ids=["float", "gray", "rgba", "empty", "none", "text"],
+)
+async def test_pictures_that_cannot_be_used_are_told_once_and_the_next_good_one_is_seen(
+    wrong: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def pictures() -> AsyncIterator[object]:
+        for _ in range(5):
+            yield wrong
+            await asyncio.sleep(0.02)
+        while True:
+            yield GOOD
+            await asyncio.sleep(0.02)
+
+    source = sightline.Source(pictures, width=320, height=180)
+    told: list[str | None] = []
+    source.follow(told.append)
+    try:
+        async with asyncio.timeout(30):
+            assert await source.video.subscribe().next() is not None
+            while told[-1:] != [None]:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    finally:
+        await source.aclose()
+    assert len(told) == 2
+    assert "(height, width, 3) uint8" in (told[0] or "")
+    assert len([record for record in caplog.records if "cannot be used" in record.getMessage()]) == 1
+
+
+async def test_a_generator_that_never_waits_holds_up_nobody() -> None:
+    async def pictures() -> AsyncIterator[object]:
+        while True:
+            yield GOOD
+
+    source = sightline.Source(pictures, width=320, height=180)
+    try:
+        async with asyncio.timeout(30):
+            subscription = source.video.subscribe()
+            for _ in range(5):
+                assert await subscription.next() is not None
+    finally:
+        await source.aclose()
+
+
+async def test_sound_that_is_yielded_by_the_tenth_of_a_second_is_whole() -> None:
+    async def pictures() -> AsyncIterator[object]:
+        while True:
+            yield GOOD
+            await asyncio.sleep(0.05)
+
+    async def sounds() -> AsyncIterator[object]:
+        for _ in range(13):
+            for _ in range(5):
+                yield np.zeros((960, 2), np.int16)
+            await asyncio.sleep(0.1)
+        await asyncio.Event().wait()
+
+    source = sightline.Source(pictures, width=320, height=180, sounds=sounds)
+    assert source.audio is not None
+    try:
+        async with asyncio.timeout(40):
+            subscription = source.audio.subscribe()
+            units = [await subscription.next() for _ in range(60)]
+    finally:
+        await source.aclose()
+    stamps = [unit.timestamp for unit in units if unit is not None]
+    assert len(stamps) == 60
+    assert all(later - earlier >= 960 for earlier, later in pairwise(stamps))
 
 
 def test_a_size_that_cannot_be_encoded_is_refused() -> None:
