@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from ..errors import ConfigError
 from ..wire.extras import ViewerPresence
-from .api import KvsApi
+from .api_client import ApiClient
 from .refusals import NotAService
-from .target import Target, find_target
-from .worker import Worker
+from .target import Target
 
 __all__ = ["Admin", "ChannelViewers", "Link", "LinkInfo", "NewKey", "SigningKey"]
 
@@ -95,7 +94,7 @@ class _Revoked(msgspec.Struct, rename="camel"):
     closed_sockets: int = 0
 
 
-class Admin:
+class Admin(ApiClient):
     """Talks to one Sightline as its administrator. Arguments as for `ControlPlane`; raises ConnectError."""
 
     def __init__(
@@ -105,22 +104,9 @@ class Admin:
         target: Target | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.target = target or find_target(endpoint)
+        super().__init__(endpoint, target=target, clock=clock)
         if self.target.is_aws:
             raise ConfigError("AWS has no links and no keys of Sightline's kind; name the endpoint of a Sightline.")
-        self._clock = clock
-        self._worker = Worker("sightline-admin")
-        self._api_made: KvsApi | None = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Ends the thread. Idempotent."""
-        await self._worker.aclose(lambda: self._api_made.close() if self._api_made else None)
 
     async def create_credentials(
         self, *, role: str, channel: str = "*", expires_in: float | None = None, note: str = ""
@@ -160,9 +146,7 @@ class Admin:
 
     async def _post(self, path: str, body: Mapping[str, object], answer: type[T]) -> T:
         def post() -> T:
-            if self._api_made is None:
-                self._api_made = KvsApi(self.target, clock=self._clock)
-            members = self._api_made.post(f"/sightline/v1/{path}", body)
+            members = self._api.post(f"/sightline/v1/{path}", body)
             try:
                 return msgspec.convert(members, answer)
             except msgspec.ValidationError as error:

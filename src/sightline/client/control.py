@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -15,10 +14,9 @@ from ..errors import ServiceRefused
 from ..wire.arn import ChannelArn
 from ..wire.ids import check_channel_name, check_client_id
 from ..wire.sigv4 import presign_websocket
-from .api import Answer, KvsApi
+from .api import Answer
+from .api_client import ApiClient
 from .refusals import NotAService, UnknownChannel
-from .target import Target, find_target
-from .worker import Worker
 
 __all__ = ["Channel", "ControlPlane", "IceServer", "Session"]
 
@@ -76,34 +74,12 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """None when they were not asked for."""
 
 
-class ControlPlane:
+class ControlPlane(ApiClient):
     """Talks to one service. botocore blocks, so all of it happens in one thread of this object.
 
     `endpoint` and the rest default as `target.find_target` says. Use as ``async with``, or call `aclose`. All
     methods raise ConnectError (see `refusals`); those that take a channel take its name or its ARN.
     """
-
-    def __init__(
-        self,
-        endpoint: str | None = None,
-        *,
-        target: Target | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.target = target or find_target(endpoint)
-        self._clock = clock
-        self._worker = Worker("sightline-control")
-        self._api_made: KvsApi | None = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Ends the thread and gives connections back. Idempotent; does not wait for a call under way."""
-        await self._worker.aclose(lambda: self._api_made.close() if self._api_made else None)
 
     # ------------------------------------------------------------------------------------- connecting
 
@@ -184,12 +160,6 @@ class ControlPlane:
         await self._worker.run(untag)
 
     # ----------------------------------------------------------------------------- in the worker thread
-
-    @property
-    def _api(self) -> KvsApi:
-        if self._api_made is None:
-            self._api_made = KvsApi(self.target, clock=self._clock)
-        return self._api_made
 
     def _session(self, channel: str, client_id: str | None, create: bool) -> Session:
         """Describe, endpoints, ICE servers: the order of every KVS client (KVS.md §7)."""
