@@ -20,7 +20,8 @@ def add_path_options(parser: argparse.ArgumentParser) -> None:
         "--udp-ports",
         type=_ports,
         metavar="A-B",
-        help="use these UDP ports alone, for a firewall that lets them through",
+        help="use these UDP ports alone, for a firewall that lets them through: one for each connection, and for a "
+        "moment another one when its network changes",
     )
     group.add_argument(
         "--advertise-ip",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import time
 from collections.abc import Sequence
@@ -13,11 +14,14 @@ from ..timers import DEFAULT_TIMERS, Timers
 from .certificates import CertificatePair
 from .engine_peer import EnginePeer
 from .ice.config import IceConfig
+from .ice.interfaces import interface_problem
 from .outgoing import OutgoingMedia
 from .peer import IceServer
 from .rtp.fanout import Fanout
 
 __all__ = ["Engine"]
+
+log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -34,6 +38,9 @@ class Engine:
             report_interval=timers.sender_report,
         )
         self._ice = ice or IceConfig()
+        problem = interface_problem(self._ice.interfaces) if self._ice.interfaces else None
+        if problem is not None:
+            log.warning("%s Until that changes, viewers reach this camera through TURN servers or not at all.", problem)
         self._certificates = CertificatePair()
 
     def trust(self, tls: ssl.SSLContext) -> None:

@@ -261,6 +261,15 @@ async def test_ports_and_addresses_are_those_that_were_said(source: TestPicture)
     await room.aclose()
 
 
+async def test_an_interface_that_is_not_there_is_said_at_the_start(
+    source: TestPicture, caplog: pytest.LogCaptureFixture
+) -> None:
+    await Engine(source, ice=IceConfig(interfaces=("lo",))).aclose()
+    assert not caplog.records
+    await Engine(source, ice=IceConfig(interfaces=("ehto0",))).aclose()
+    assert "no network interface 'ehto0'" in caplog.text
+
+
 async def test_a_viewer_that_never_comes_is_given_up(source: TestPicture) -> None:
     room = Room(source, timers=Timers(viewer_connect=0.2))
     viewer, peer = room.viewer("video"), room.peer()

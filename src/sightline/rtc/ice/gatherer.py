@@ -144,7 +144,7 @@ class Gatherer:
         try:
             sock = bind_udp(address, ports=self._config.udp_ports, roll=roll)
         except OSError as error:
-            log.info("no host candidate on %s: %s", address, error)
+            log.warning("a connection goes without the address %s: %s", address, error.strerror or error)
             raise
         protocol = self._make_protocol()
         protocol.local_candidate = gathering.host((address, sock.getsockname()[1]), rank=rank)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import ifaddr
 
-__all__ = ["bind_udp", "host_addresses"]
+__all__ = ["bind_udp", "host_addresses", "interface_problem"]
 
 _RECEIVE_BUFFER = 262_144
 """Bytes; what arrives while the event loop is busy with one frame for all viewers."""
@@ -40,6 +40,19 @@ def host_addresses(interfaces: Sequence[str] = ()) -> list[str]:
     return found or loopback
 
 
+def interface_problem(interfaces: Sequence[str]) -> str | None:
+    """What people should know of the names they gave: one that this machine has not, or none that has an address."""
+    adapters = ifaddr.get_adapters(include_unconfigured=True)
+    known = {name for adapter in adapters for name in (adapter.name, adapter.nice_name)}
+    unknown = next((name for name in interfaces if name not in known), None)
+    if unknown is not None:
+        has = ", ".join(sorted(adapter.nice_name for adapter in adapters))
+        return f"This machine has no network interface {unknown!r} now; it has {has}."
+    if interfaces and not host_addresses(interfaces):
+        return f"{' and '.join(interfaces)} has no address now."
+    return None
+
+
 def bind_udp(address: str, *, ports: tuple[int, int] | None = None, roll: float = 0.0) -> socket.socket:
     """A non-blocking UDP socket on ``address``, on a free port, or on a free one from ``ports`` (first, last).
 
@@ -52,7 +65,7 @@ def bind_udp(address: str, *, ports: tuple[int, int] | None = None, roll: float 
     first, last = ports
     count = last - first + 1
     start = int(roll * count)
-    problem = OSError(errno.EADDRINUSE, f"all UDP ports from {first} to {last} are taken on {address}")
+    problem = OSError(errno.EADDRINUSE, f"all UDP ports from {first} to {last} are taken there; give it more of them")
     for step in range(count):
         try:
             return _bind(address, first + (start + step) % count)

@@ -9,7 +9,7 @@ import ifaddr
 import pytest
 from ifaddr import IP, Adapter
 
-from sightline.rtc.ice.interfaces import bind_udp, host_addresses
+from sightline.rtc.ice.interfaces import bind_udp, host_addresses, interface_problem
 
 LO = Adapter("lo", "lo", [IP("127.0.0.1", 8, "lo"), IP(("::1", 0, 0), 128, "lo")])
 ETH0 = Adapter(
@@ -23,7 +23,7 @@ WLAN0 = Adapter("wlan0", "wlan0", [IP("198.51.100.7", 24, "wlan0")])
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> list[Adapter]:
     adapters = [LO, ETH0, WLAN0]
-    monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters)
+    monkeypatch.setattr(ifaddr, "get_adapters", lambda include_unconfigured=False: adapters)
     return adapters
 
 
@@ -40,6 +40,16 @@ def test_only_the_named_interfaces(machine: list[Adapter]) -> None:
     assert host_addresses(["wlan0"]) == ["198.51.100.7"]
     assert host_addresses(["lo"]) == ["127.0.0.1", "::1"]
     assert host_addresses(["nothing"]) == []
+
+
+def test_what_is_wrong_with_a_name_is_said(machine: list[Adapter]) -> None:
+    machine.append(Adapter("wwan0", "wwan0", []))
+    assert interface_problem([]) is None
+    assert interface_problem(["wlan0"]) is None
+    assert interface_problem(["wwan0", "eth0"]) is None
+    said = interface_problem(["eth0", "wlan1"])
+    assert said == "This machine has no network interface 'wlan1' now; it has eth0, lo, wlan0, wwan0."
+    assert interface_problem(["wwan0"]) == "wwan0 has no address now."
 
 
 def test_ports_come_from_the_range_until_it_is_used_up() -> None:
