@@ -8,7 +8,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeVar, cast
 
 import msgspec
@@ -17,6 +17,7 @@ from ..errors import CommandRefused, ConfigError
 from ..observe.log import bind
 from ..rtc.data_requests import Json, read_command
 from ..rtc.datachannel import DataRequest
+from .blocking_calls import BlockingCalls
 
 __all__ = ["CommandCall", "CommandFunction", "Commands"]
 
@@ -79,7 +80,7 @@ class Commands:
         self._under_way: Counter[str] = Counter()
         self._credit: dict[str, tuple[float, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._threads: dict[str, ThreadPoolExecutor] = {}
+        self._threads: dict[str, BlockingCalls] = {}
         """One for each command whose function blocks: one call after the other."""
 
     def add(self, name: str, function: CommandFunction, *, roles: Collection[str] | None, timeout: float) -> None:
@@ -129,7 +130,7 @@ class Commands:
         for task in self._tasks:
             task.cancel()
         for thread in self._threads.values():
-            thread.shutdown(wait=False, cancel_futures=True)
+            thread.close()
         self._threads.clear()
 
     def _may_send(self, client_id: str) -> bool:
@@ -153,7 +154,7 @@ class Commands:
                 request.refuse(f"{name!r} was carried out, but the answer is too long to be sent.", "failed")
         except CommandRefused as refused:
             request.refuse(str(refused), "refused")
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a parser of command lines exits where others raise
             if isinstance(error, TimeoutError) and limit.expired():
                 logger.warning("%r was not done within %g s", name, known.timeout)
                 text = f"The camera was not done with {name!r} in {known.timeout:g} s. Part of it may have happened."
@@ -173,9 +174,8 @@ class Commands:
         else:
             thread = self._threads.get(known.name)
             if thread is None:
-                thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"command {known.name}")
-                self._threads[known.name] = thread
-            result = await asyncio.get_running_loop().run_in_executor(thread, known.function, call)
+                thread = self._threads[known.name] = BlockingCalls(f"command {known.name}")
+            result = await thread.call(partial(known.function, call))
         if isinstance(result, Awaitable):
             result = await result
         return cast("Json", result)  # what it really is shows when it is encoded

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +18,7 @@ from sightline.errors import CommandRefused, ConfigError
 from sightline.master.commands import CommandCall, Commands
 from sightline.rtc.data_requests import Ask
 from sightline.rtc.datachannel import DataRequest
+from tests.harness.service import CHECKOUT
 
 
 class Channel:
@@ -301,6 +304,45 @@ async def test_a_function_that_blocks_has_a_thread_and_one_call_at_a_time() -> N
         assert [await porch.answer(id_) for id_ in sent] == [{"reply": number} for number in range(3)]
     assert most == 1
     assert threading.get_ident() not in threads
+
+
+@pytest.mark.parametrize("error", [StopIteration, SystemExit, ZeroDivisionError])
+@pytest.mark.parametrize("blocks", [True, False])
+async def test_whatever_a_function_raises_is_its_failure_and_ends_nothing(
+    error: type[BaseException], blocks: bool
+) -> None:
+    def fail(_: CommandCall) -> object:
+        raise error
+
+    async def fail_too(_: CommandCall) -> object:
+        raise error
+
+    async with device() as porch:
+        porch.add("ptz", fail if blocks else fail_too)
+        porch.add("light", turn)
+        assert (await porch.ask("ptz"))["code"] == "failed"
+        assert "reply" in await porch.ask("light")
+
+
+PROGRAM = """
+import asyncio, time
+from tests.unit.master.test_commands import device
+
+async def main():
+    async with device() as porch:
+        porch.add("ptz", lambda call: time.sleep(3600), timeout=0.05)
+        print((await porch.ask("ptz"))["code"])
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.realtime
+def test_a_function_that_hangs_does_not_keep_the_program_from_its_end() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stdout == "too-slow\n"
 
 
 async def test_a_function_that_returns_a_coroutine() -> None:
