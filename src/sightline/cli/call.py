@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import MediaError, SightlineError
-from .options import Commands, add_client_options, add_command, add_json_option, duration, target_from
+from .options import (
+    Commands,
+    add_client_options,
+    add_command,
+    add_json_option,
+    add_log_level_option,
+    duration,
+    target_from,
+)
 from .paths import add_path_options, ice_config_from
 from .stopping import stop_on_signals
 
@@ -73,9 +81,7 @@ def register(commands: Commands) -> None:
     parser.add_argument("--seconds", type=duration, metavar="TIME", help="hang up after so long: 30, 10m")
     parser.add_argument("--stats", action="store_true", help="print the figures of a call each second")
     parser.add_argument("--persistent", action="store_true", help="wait for the service as long as it is away")
-    parser.add_argument(
-        "--log-level", choices=("debug", "info", "warning", "error"), default="error", help="default error"
-    )
+    add_log_level_option(parser, default="error")
     add_json_option(parser)
     add_path_options(parser)
     add_client_options(parser)

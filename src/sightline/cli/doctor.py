@@ -10,7 +10,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from .options import Commands, add_client_options, add_command, add_json_option, duration, target_from
-from .output import print_json
+from .output import can_show, print_json
 from .stopping import stop_on_signals
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _print(finding: Finding, visit: Visit) -> None:
 
     if finding.because:
         return  # said where that failed
-    marks = _MARKS if _can_show("".join(_MARKS.values())) else _PLAIN
+    marks = _MARKS if can_show("".join(_MARKS.values())) else _PLAIN
     _wrapped(f"{marks[finding.mark.value]} {finding.title:<12} ", finding.measured)
     for line in finding.details:
         _wrapped(" " * 17, line)
@@ -122,7 +122,7 @@ def _print_end(visit: Visit, findings: list[Finding]) -> None:
 
     if any(finding.check == "no-media" and finding.seconds and finding.mark is not Mark.FAILED for finding in findings):
         print("\nThe way to the first frame:")
-        for line in waterfall(visit.stages, plain=not _can_show("█▏")):
+        for line in waterfall(visit.stages, plain=not can_show("█▏")):
             print(f"  {line}")
     failed = [finding.title for finding in findings if finding.mark is Mark.FAILED]
     warnings = sum(finding.mark is Mark.WARNING for finding in findings)
@@ -151,11 +151,3 @@ def _wrapped(label: str, text: str) -> None:
         )
         or label.rstrip()
     )
-
-
-def _can_show(text: str) -> bool:
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from .collector import collect_now_and_then, quiet_collector
-from .options import Commands, add_client_options, add_command, add_json_option, target_from
+from .options import Commands, add_client_options, add_command, add_json_option, add_log_level_option, target_from
 from .output import print_json, print_table
 from .paths import add_path_options, ice_config_from, positive
 from .stopping import stop_on_signals
@@ -83,9 +83,7 @@ def register(commands: Commands) -> None:
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="default text")
-    parser.add_argument(
-        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default info"
-    )
+    add_log_level_option(parser, default="info")
     parser.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     add_client_options(parser)
     parser.set_defaults(run=_run)

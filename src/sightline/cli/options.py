@@ -18,6 +18,7 @@ __all__ = [
     "add_client_options",
     "add_command",
     "add_json_option",
+    "add_log_level_option",
     "add_settings_options",
     "duration",
     "settings_from",
@@ -68,6 +69,12 @@ def target_from(args: argparse.Namespace) -> Target:
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """``--json``."""
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def add_log_level_option(parser: argparse.ArgumentParser, *, default: str) -> None:
+    """``--log-level``."""
+    levels = ("debug", "info", "warning", "error")
+    parser.add_argument("--log-level", choices=levels, default=default, help=f"default {default}")
 
 
 def add_settings_options(parser: argparse.ArgumentParser) -> None:

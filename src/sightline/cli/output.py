@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-__all__ = ["print_json", "print_table", "qr_code", "when"]
+__all__ = ["can_show", "print_json", "print_table", "qr_code", "when"]
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
@@ -34,11 +34,16 @@ def qr_code(text: str) -> str:
 
     drawn = io.StringIO()
     segno.make(text, error="l", micro=False).terminal(drawn, border=2, compact=True)
+    return drawn.getvalue() if can_show(drawn.getvalue()) else ""
+
+
+def can_show(text: str) -> bool:
+    """Whether standard output's encoding has all of these characters."""
     try:
-        drawn.getvalue().encode(sys.stdout.encoding or "ascii")
+        text.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
-        return ""
-    return drawn.getvalue()
+        return False
+    return True
 
 
 def when(seconds: float | None) -> str:

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import MediaError, SightlineError
-from .options import Commands, add_client_options, add_command, add_json_option, duration, target_from
+from .options import (
+    Commands,
+    add_client_options,
+    add_command,
+    add_json_option,
+    add_log_level_option,
+    duration,
+    target_from,
+)
 from .stopping import stop_on_signals
 
 if TYPE_CHECKING:
@@ -51,9 +59,7 @@ def register(commands: Commands) -> None:
     parser.add_argument("--client-id", metavar="ID", help="the viewer's name; default a fresh one")
     parser.add_argument("--relay", action="store_true", help="only through TURN servers")
     parser.add_argument("--no-audio", dest="audio", action="store_false", help="pictures only")
-    parser.add_argument(
-        "--log-level", choices=("debug", "info", "warning", "error"), default="error", help="default error"
-    )
+    add_log_level_option(parser, default="error")
     add_json_option(parser)
     add_client_options(parser)
     parser.set_defaults(run=lambda args: _run(parser, args))
