@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Callable, Iterable
 from typing import Self
 
+from ..errors import ConfigError
 from ..sessions.roster import Happening, Viewer, ViewerEvent
 
-__all__ = ["EventStream", "Events", "ViewerCallback"]
+__all__ = ["EventStream", "Events", "ViewerCallback", "check_callbacks"]
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +19,16 @@ ViewerCallback = Callable[[Viewer], None]
 
 _QUEUE = 1024
 """Events that may wait for a reader; then the oldest are left out."""
+
+
+def check_callbacks(**callbacks: Callable[..., object] | None) -> None:
+    """Raises ConfigError for one that is ``async``: called as a function it would do nothing, and nobody would know."""
+    for name, callback in callbacks.items():
+        if inspect.iscoroutinefunction(callback):
+            raise ConfigError(
+                f"{name} is an async function, which nobody would wait for. Give a plain function: it may start a task "
+                "of yours. What takes time has its place in `async for event in master.events()`."
+            )
 
 
 class EventStream:

@@ -30,7 +30,7 @@ from ..wire.extras import Extra, encode_notice, viewer_socket_state
 from ..wire.messages import MessageType, ServerMessage, decode_payload, encode_payload
 from ..wire.sigv4 import Credentials
 from .commands import CommandFunction, Commands
-from .events import Events, EventStream, ViewerCallback
+from .events import Events, EventStream, ViewerCallback, check_callbacks
 from .presence import PresenceReporter
 from .registry import Registry
 from .source_state import FollowedSource, SourceState
@@ -115,11 +115,11 @@ class Master:
         any number. ``speaker``: where viewers' voices are played, as ``media.speaker.speaker_named`` takes it;
         ``talk_roles``: the roles of those who may talk, ``viewer`` or ``operator``, None is everybody.
 
-        Raises ConfigError and MediaError for a speaker that cannot be.
+        Raises ConfigError and MediaError for a speaker that cannot be, and ConfigError for an ``async`` callback.
 
-        The callbacks run in the event loop: joined when a viewer is ``connected``, changed when its states change,
-        left when one that was connected is gone. ``events`` has the same to iterate over. Messages and questions are
-        those of viewers' data channels.
+        The callbacks are plain functions and run in the event loop: joined when a viewer is ``connected``, changed when
+        its states change, left when one that was connected is gone. ``events`` has the same to iterate over. Messages
+        and questions are those of viewers' data channels.
         """
         self.channel = channel
         self._source = source if not isinstance(source, str) else None
@@ -129,6 +129,13 @@ class Master:
         self._create_channel = create_channel
         self._session_provider = session_provider
         self._ice = ice
+        check_callbacks(
+            on_viewer_joined=on_viewer_joined,
+            on_viewer_left=on_viewer_left,
+            on_viewer_changed=on_viewer_changed,
+            on_message=on_message,
+            on_request=on_request,
+        )
         self._engine_factory: EngineFactory = engine or self._make_engine
         self._max_viewers = max_viewers
         self._on_message = on_message

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from sightline.errors import ConfigError
+from sightline.master import Master
 from sightline.master.events import Events
 from sightline.sessions.roster import Happening, Viewer, ViewerEvent
 
@@ -21,6 +25,15 @@ async def test_every_stream_gets_every_event_until_it_is_closed() -> None:
     assert [event.viewer.client_id async for event in one] == ["a", "b"]
     assert [event.viewer.client_id async for event in two] == ["a"]
     assert [event async for event in two] == []
+
+
+def test_an_async_callback_is_refused_and_not_forgotten() -> None:
+    async def greet(viewer: Viewer) -> None:
+        raise AssertionError
+
+    for name in ("on_viewer_joined", "on_viewer_left", "on_viewer_changed", "on_message", "on_request"):
+        with pytest.raises(ConfigError, match=f"{name} is an async function"):
+            Master("demo", source="test", **{name: greet})  # type: ignore[arg-type]
 
 
 async def test_a_slow_reader_misses_the_oldest() -> None:
