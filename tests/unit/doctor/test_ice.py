@@ -178,7 +178,7 @@ async def test_a_dead_relay_and_one_that_answers(patience: Callable[[float], Non
     with dead_port() as port:
         patience(0.05)
         dead = await ice.turn(visit(relay(port)))
-        patience(1.0)
+        patience(3.0)
         async with turn_server() as server:
             half = await ice.turn(visit(relay(port), relay(server.port)))
     assert (dead.mark, dead.reason) == (Mark.FAILED, "turn")
