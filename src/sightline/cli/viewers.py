@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ..errors import ServiceUnreachable
 from .options import Commands, add_client_options, add_command, add_json_option, target_from
 from .output import print_json, print_table
 from .stopping import stop_on_signals
@@ -20,6 +22,8 @@ __all__ = ["register"]
 
 _INTERVAL = 0.5
 """Seconds between two questions while watching: what changes states shows within a second."""
+
+_AWAY = "away"
 
 
 def register(commands: Commands) -> None:
@@ -49,10 +53,19 @@ async def _run(args: argparse.Namespace) -> int:
 
 
 async def _watch(args: argparse.Namespace, ask: Callable[[], Awaitable[ChannelViewers]]) -> None:
-    """Asks until it is cancelled."""
+    """Asks until it is cancelled. A service that is away is said once, and waited for if it was there before."""
     before: object = None
     while True:
-        found = await ask()
+        try:
+            found = await ask()
+        except ServiceUnreachable as error:
+            if before is None:
+                raise
+            if before != _AWAY:
+                before = _AWAY
+                print(f"sightline: {error} Waiting for it.", file=sys.stderr)
+            await asyncio.sleep(_INTERVAL)
+            continue
         states = (found.master_connected, found.reported_at is None, [_states(viewer) for viewer in found.viewers])
         if states != before:
             before = states

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import json
 import os
 import signal
@@ -10,6 +12,9 @@ import time
 
 import pytest
 
+from sightline.cli import viewers
+from sightline.client.admin import ChannelViewers
+from sightline.errors import ServiceUnreachable
 from tests.unit.cli.conftest import Run
 from tests.unit.client.fake_kvs import FakeKvs
 
@@ -43,6 +48,29 @@ def test_viewers_for_scripts(run: Run, kvs: FakeKvs) -> None:
     found = json.loads(run("viewers", "porch", "--json")[1])
     assert [viewer["clientId"] for viewer in found["viewers"]] == ["viewer-1", "viewer-2"]
     assert (found["total"], found["masterConnected"]) == (3, True)
+
+
+async def test_watching_goes_on_after_a_restart_of_the_service(capsys: pytest.CaptureFixture[str]) -> None:
+    there = ChannelViewers(channel="porch", master_connected=True, reported_at=1.0, total=0, viewers=())
+    gone = ServiceUnreachable("Nothing answers.")
+    answers: list[ChannelViewers | Exception] = [there, gone, gone, there]
+
+    async def ask() -> ChannelViewers:
+        if not answers:
+            raise asyncio.CancelledError
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with pytest.raises(asyncio.CancelledError):
+        await viewers._watch(argparse.Namespace(json=True, watch=True), ask)
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert err == "sightline: Nothing answers. Waiting for it.\n"
+    answers = [gone]
+    with pytest.raises(ServiceUnreachable):
+        await viewers._watch(argparse.Namespace(json=True, watch=True), ask)
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])
