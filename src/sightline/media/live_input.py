@@ -178,10 +178,16 @@ def _explain(source: LiveInput, error: Exception) -> NoReturn:
             f"This FFmpeg does not speak {name.partition(':')[0]}. Let the camera send rtsp or http, or choose another "
             "source."
         ) from None
-    if isinstance(error, av.error.DemuxerNotFoundError | ValueError):
-        raise UnsupportedMedia(f"This FFmpeg cannot read {source.format or name}. Choose another source.") from None
+    if isinstance(error, av.InvalidDataError) and source.format == "rtsp":
+        raise SourceNotFound(
+            f"{name} is reached, but does not answer as an RTSP camera does: it hangs up, is silent, or speaks "
+            "something else. Check the port, and restart the camera."
+        ) from None
     if isinstance(error, av.InvalidDataError):
         raise UnsupportedMedia(f"{name} sends nothing that FFmpeg can read. Check the address and the codec.") from None
+    # Of FFmpeg's own errors many are a ValueError too; a plain one is PyAV's word for a format that it does not know.
+    if isinstance(error, av.error.DemuxerNotFoundError) or not isinstance(error, OSError | av.FFmpegError):
+        raise UnsupportedMedia(f"This FFmpeg cannot read {source.format or name}. Choose another source.") from None
     if number == errno.ENOENT or number == errno.ENODEV:
         raise SourceNotFound(
             f"There is no {name}. Plug it in, or see what there is: sightline master --list-devices"

@@ -188,6 +188,30 @@ async def test_each_error_says_what_to_do(
     assert refused.type is kind
 
 
+@pytest.mark.parametrize("answer", [None, b"", b"HTTP/1.0 200 OK\r\n\r\n<html>"], ids=["silent", "hangs-up", "web"])
+async def test_what_is_no_rtsp_camera_is_said(monkeypatch: pytest.MonkeyPatch, answer: bytes | None) -> None:
+    monkeypatch.setattr(live_input_module, "OPEN_LIMIT", 2.0)
+    held = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+        if answer is not None:
+            writer.write(answer)
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(SourceNotFound, match="does not answer as an RTSP camera does") as refused:
+            await opening(f"rtsp://admin:geheim@127.0.0.1:{port}/live")
+        assert "geheim" not in str(refused.value)
+    finally:
+        for writer in held:
+            writer.close()
+        server.close()
+        await server.wait_closed()
+
+
 async def test_what_ffmpeg_does_not_speak_is_said() -> None:
     with pytest.raises(UnsupportedMedia, match="does not speak nothere"):
         await asyncio.to_thread(open_source, "nothere://camera")
