@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -38,6 +39,10 @@ _SOUND_GAP = 0.06
 
 def check_encoder(name: str) -> None:
     """Try an H.264 encoder of FFmpeg's by its name on one picture. Raises UnsupportedMedia."""
+    with contextlib.suppress(av.codec.codec.UnknownCodecError):
+        kind = av.Codec(name, "w").canonical_name
+        if kind != "h264":
+            raise UnsupportedMedia(f"{name!r} makes {kind}, and not H.264. Leave --encoder out for libx264.")
     try:
         encoder = VideoEncoder(VideoFormat(320, 180, 30), name=name)
         picture = av.VideoFrame(320, 180, "yuv420p")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -16,6 +17,8 @@ from .rate_follower import RateFollower
 from .units import EncodedUnit, VideoFormat
 
 __all__ = ["Encoding", "Rendition", "make_encoder"]
+
+log = logging.getLogger(__name__)
 
 
 class Encoder(Protocol):
@@ -105,7 +108,17 @@ class Encoding:
             self._encoder, self._bitrate = make_encoder(rendition.format, bitrate, rendition.encoder), bitrate
         now = time.monotonic()
         asked = rendition.keyframes.due(now)
-        for unit in self._encoder.encode(frame, seconds=seconds, keyframe=asked):
+        try:
+            units = list(self._encoder.encode(frame, seconds=seconds, keyframe=asked))
+        except (av.FFmpegError, OSError, ValueError) as error:
+            if rendition.encoder is None or rendition.format.codec != "H264":
+                raise
+            # Hardware has room for so many encodings and no more, and may be taken away.
+            log.warning("%s gave up (%s); libx264 goes on: %s", rendition.encoder, error, rendition.feed.label)
+            rendition.encoder = None
+            self._encoder = make_encoder(rendition.format, bitrate)
+            units = list(self._encoder.encode(frame, seconds=seconds, keyframe=True))
+        for unit in units:
             if unit.keyframe:
                 rendition.keyframes.made(now, on_request=asked)
             yield rendition.feed, unit

@@ -140,6 +140,8 @@ async def test_what_is_not_there_is_said() -> None:
         open_source("ffmpeg:nothere")
     with pytest.raises(UnsupportedMedia, match="--encoder"):
         open_source("test", encoder="h264_nothere")
+    with pytest.raises(UnsupportedMedia, match="makes vp8"):
+        open_source("test", encoder="libvpx")
 
 
 async def test_raw_pictures_of_a_device_are_encoded(opened: list[LiveSource]) -> None:

@@ -122,3 +122,20 @@ def test_two_threads_never_share_an_encoder(camera: Camera) -> None:
     late = [unit for _, unit in ending.encode(frame, seconds=0.1)]
     assert [unit.keyframe for unit in late] == [False], "it goes on with its own encoder"
     assert camera.encoders == 2
+
+
+@pytest.mark.parametrize("name", ["h264_nvenc", "h264_qsv"])
+def test_where_the_hardware_has_no_room_libx264_goes_on(name: str) -> None:
+    rendition = Rendition(VideoFormat(320, 180, 30), bitrate=None, on_demand_change=lambda: None)
+    rendition.encoder = name  # this machine has no such hardware, and FFmpeg says so with the first picture
+    rendition.feed.subscribe()
+    encoding = rendition.begin()
+    units = []
+    for number in range(5):
+        frame = PICTURE.draw(number, seconds=number / 30, caption="")
+        units += [unit for _, unit in encoding.encode(frame, seconds=number / 30)]
+    assert [unit.keyframe for unit in units] == [True, False, False, False, False]
+    decoder = av.CodecContext.create("h264", "r")
+    shown = [frame for unit in units for frame in decoder.decode(av.Packet(unit.data))]
+    assert [read_bar_code(frame.to_ndarray(format="rgb24")) for frame in shown] == list(range(len(shown)))
+    assert shown
