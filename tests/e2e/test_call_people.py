@@ -101,3 +101,29 @@ def test_a_name_that_the_service_refuses(chromium: Chromium, service: Service, r
         page.get_by_test_id("name").fill("Rene\u0301")
         page.get_by_test_id("name").press("Enter")
         expect(page.get_by_test_id("me")).to_have_text("You are Ren\u00e9", timeout=PATIENCE)
+
+
+def test_the_keyboard_alone(chromium: Chromium, service: Service, room: str) -> None:
+    """Its place is never lost, and a key that stays down on a button that goes away presses no other."""
+    with at(chromium, service, room, "Ann") as ann, at(chromium, service, room, "Bob", **PHONE) as bob:
+        keys = bob.page.keyboard
+        ann.calls("Bob")
+        expect(bob.button("accept")).to_be_focused(timeout=PATIENCE)
+        keys.press("Tab")
+        keys.press("Enter")
+        ann.reads("Bob declined the call.")
+        expect(bob.button("people-heading")).to_be_focused(timeout=PATIENCE)
+        ann.calls("Bob")
+        expect(bob.button("accept")).to_be_focused(timeout=PATIENCE)
+        keys.press("Enter")
+        bob.comes_to("in-call")
+        expect(bob.button("hang-up")).to_be_focused(timeout=PATIENCE)
+        ann.comes_to("in-call")
+        keys.down("Enter")
+        keys.down("Enter")
+        keys.up("Enter")
+        ann.reads("Bob ended the call.")
+        expect(bob.button("people-heading")).to_be_focused(timeout=PATIENCE)
+        bob.comes_to("ended")
+        keys.press("Tab")
+        expect(bob.page.locator('.person[data-user="Ann"]')).to_be_focused(timeout=PATIENCE)

@@ -220,11 +220,18 @@ function showCall({ from, state, reason }) {
   // On a phone the list of people may have been in sight alone.
   if (from !== 'reconnecting' && state !== 'ringing' && state !== 'reconnecting') elements.frame.scrollIntoView({ block: 'nearest' });
   // The button that was used is gone; whoever is at the keyboard goes on from here.
-  if (document.activeElement === document.body) {
-    if (state === 'in-call') elements.hangUp.focus();
-    else if (state === 'calling') elements.cancel.focus();
-    else if (state === 'ended') elements.people.querySelector('button')?.focus();
-  }
+  if (!isFocusLost()) return;
+  if (state === 'in-call') elements.hangUp.focus();
+  else if (state === 'calling') elements.cancel.focus();
+  // Not at a name: a key that is still down on Hang Up would call it.
+  else if (state === 'ended') elements.peopleHeading.focus({ preventScroll: true });
+}
+
+/** Also where the browser notices only with the next picture: the button is off, or in a dialog that is closed. */
+function isFocusLost() {
+  const { activeElement, body } = document;
+  if (!activeElement || activeElement === body || activeElement === elements.peopleHeading) return true;
+  return activeElement.matches(':disabled') || activeElement.getClientRects().length === 0;
 }
 
 function showState() {
@@ -311,7 +318,7 @@ function showLocal(stream) {
 function showPeople() {
   const { users, peer, state } = call;
   const isFree = state === 'idle' || state === 'ended';
-  elements.nobody.hidden = users.length > 0 || isAway;
+  elements.nobody.hidden = users.length > 0 || call.lobby.state !== 'online';
   if (state === 'idle') showState();
   people.show(users, isFree, peer);
 }

@@ -33,6 +33,7 @@ export const elements = {
   fullScreen: element('full-screen', HTMLButtonElement),
   fullScreenText: element('full-screen-text', HTMLElement),
   hangUp: element('hang-up', HTMLButtonElement),
+  peopleHeading: element('people-heading', HTMLElement),
   people: element('people', HTMLUListElement),
   nobody: element('nobody', HTMLElement),
   copy: element('copy', HTMLButtonElement),
