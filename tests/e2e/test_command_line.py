@@ -13,6 +13,7 @@ import pytest
 
 from tests.harness.access import session
 from tests.harness.kvs import Kvs, Refused, unique_name
+from tests.harness.polling import SOON
 from tests.harness.service import Service, free_port, sightline_command
 from tests.harness.signing import Key
 from tests.harness.web import NODE_MODULES
@@ -60,10 +61,10 @@ def test_a_channel_from_its_creation_to_its_end(service: Service, kvs: Kvs) -> N
     assert name in refused(service, "channel", "delete", name)
 
 
-def test_the_list_can_be_narrowed_by_name_and_tags(service: Service) -> None:
+def test_the_list_can_be_narrowed_by_name_and_tags(service: Service, kvs: Kvs) -> None:
     stem = unique_name("list")
-    for number, tags in ((1, ["a=1", "b=1"]), (2, ["a=1"]), (3, [])):
-        said(service, "channel", "create", f"{stem}-{number}", *(each for tag in tags for each in ("--tag", tag)))
+    for number, tags in ((1, "ab"), (2, "a"), (3, "")):
+        kvs.create(f"{stem}-{number}", Tags=[{"Key": tag, "Value": "1"} for tag in tags])
 
     def listed(*narrowed: str) -> list[str]:
         found = json.loads(said(service, "channel", "list", "--prefix", stem, "--json", *narrowed))
@@ -91,7 +92,7 @@ def test_a_key_that_was_made_works_until_it_is_revoked(service: Service, kvs: Kv
         assert key.access_key_id in listed
         assert key.secret_access_key not in listed
         assert "1" in said(service, "credentials", "revoke", key.access_key_id)
-        assert guest.wait_closed(1) not in (None, 1006)
+        assert guest.wait_closed(SOON) not in (None, 1006)
     with pytest.raises(Refused):
         kvs.viewer(arn, "guest", key=key)
     refused(service, "channel", "describe", arn, key=key)
@@ -161,8 +162,9 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_examples(service: Service, command: str) -> None:
-    assert "sightline " in said(service, *command.split(), "--help")
-    assert "examples:" in said(service, *command.split(), "--help")
+    printed = said(service, *command.split(), "--help")
+    assert "sightline " in printed
+    assert "examples:" in printed
 
 
 def shell(service: Service, script: str) -> str:
@@ -180,7 +182,7 @@ def shell(service: Service, script: str) -> str:
         cwd=service.folder,
         capture_output=True,
         text=True,
-        timeout=40,
+        timeout=120,
         check=False,
     )
     assert finished.returncode == 0, finished.stderr
@@ -246,6 +248,6 @@ def test_a_master_ends_with_a_sentence_when_its_key_is_not_good_enough(service: 
     )
     key = Key(made["accessKeyId"], made["secretAccessKey"])
     master = service.spawn("master", channel, "--source", "test", key=key)
-    assert master.wait(within=20) != 0
+    assert master.wait(within=60) != 0
     assert "not authorized" in master.output
     assert "Traceback" not in master.output

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.harness.access import admin, make_key
 from tests.harness.kvs import ANSWER, MASTER, OFFER, VIEWER, Kvs, Refused, open_socket
+from tests.harness.polling import SOON, eventually
 from tests.harness.service import Service
 from tests.harness.signing import Key, presign
 
@@ -139,8 +140,8 @@ def test_taking_a_key_back_closes_its_sockets_within_a_second(
         revoked = time.monotonic()
         answer = admin(service, "credentials/revoke", {"accessKeyId": user.key.access_key_id})
         assert answer.json == {"closedSockets": 1}
-        assert socket.wait_closed(1.0) not in (None, 1006)
-        assert time.monotonic() - revoked < 1.0
+        assert socket.wait_closed(SOON) not in (None, 1006)
+        assert time.monotonic() - revoked < SOON
         assert bystander.open
     with pytest.raises(Refused) as refusal:
         open_socket(service, url)
@@ -153,13 +154,24 @@ def test_taking_a_key_back_closes_its_sockets_within_a_second(
 
 
 def test_a_key_expires(service: Service, kvs: Kvs, arns: dict[str, str], user_with: Any) -> None:
-    guest = user_with("viewer", "*", expiresIn=1)
-    url = guest.socket_url(VIEWER, arns["yard-1"], "guest")
-    open_socket(service, url).close()
-    time.sleep(1.5)
-    with pytest.raises(Refused) as refusal:
-        open_socket(service, url)
-    assert refusal.value.status == 403
+    def refused() -> Refused | None:
+        try:
+            open_socket(service, url).close()
+        except Refused as refusal:
+            return refusal
+        return None
+
+    for lasts in (1, 10):  # a busy machine may need more than a second before the key is used
+        guest = user_with("viewer", "*", expiresIn=lasts)
+        try:
+            url = guest.socket_url(VIEWER, arns["yard-1"], "guest")
+        except ClientError:
+            continue
+        if not refused():
+            break
+    else:
+        pytest.fail("the key was never good")
+    assert eventually(refused, "the end of the key", every=0.2).status == 403
     with pytest.raises(ClientError):
         guest.control.describe_signaling_channel(ChannelName="yard-1")
 

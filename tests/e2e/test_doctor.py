@@ -58,7 +58,7 @@ def test_everything_is_in_order_and_the_first_frame_is_timed(service: Service, c
     assert stages[0] == "name and port"
     assert stages[-4:] == ["ICE servers", "offer and answer", "path and keys", "first frame"]
     # It says goodbye: nobody is left behind at the camera.
-    eventually(lambda: re.search(r"doctor-\w+ connected → closed \(bye\)", camera.output), "the farewell", within=10)
+    eventually(lambda: re.search(r"doctor-\w+ connected → closed \(bye\)", camera.output), "the farewell")
 
 
 def test_what_a_person_sees(service: Service, camera: Command) -> None:
@@ -105,7 +105,7 @@ def test_a_camera_without_power(service: Service, camera: Command) -> None:
         assert doctor(service, "porch").failed == {"camera-offline": "camera-offline"}
     finally:
         camera.process.send_signal(signal.SIGCONT)
-    eventually(lambda: camera.output.count("waiting for viewers") > 1, "the camera to come back", within=30)
+    eventually(lambda: camera.output.count("waiting for viewers") > 1, "the camera to come back")
 
 
 def test_no_camera_and_the_socket_of_one_opens(service: Service) -> None:

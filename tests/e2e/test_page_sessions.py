@@ -12,7 +12,8 @@ import pytest
 
 from tests.harness.access import admin, make_link, refusal, session
 from tests.harness.kvs import OFFER, Kvs, open_socket
-from tests.harness.probe import ask
+from tests.harness.polling import SOON, eventually
+from tests.harness.probe import Answer, ask
 from tests.harness.service import Service
 
 CHANNEL = "front-door"
@@ -208,10 +209,17 @@ class TestWithALink:
             assert master.receive()["senderClientId"] == "watcher"
 
     def test_it_expires(self, service: Service) -> None:
-        token = make_link(service, CHANNEL, expires_in=1)["token"]
-        assert session(service, CHANNEL, token=token, tls=True).status == 200
-        time.sleep(1.5)
-        assert refusal(session(service, CHANNEL, token=token, tls=True)) == "link-expired"
+        for lasts in (1, 10):  # a busy machine may need more than a second before the link is used
+            token = make_link(service, CHANNEL, expires_in=lasts)["token"]
+            if (answer := session(service, CHANNEL, token=token, tls=True)).status == 200:
+                break
+        assert answer.status == 200
+
+        def refused() -> Answer | None:
+            answer = session(service, CHANNEL, token=token, tls=True)
+            return None if answer.status == 200 else answer
+
+        assert refusal(eventually(refused, "the end of the link", every=0.2)) == "link-expired"
 
     @pytest.mark.parametrize("seconds", [0, -5, 86_401, "soon", None])
     def test_it_cannot_last_longer_than_a_day(self, service: Service, seconds: object) -> None:
@@ -263,8 +271,8 @@ class TestWithALink:
         with open_socket(service, given["url"]) as guest, open_socket(service, kept["url"]) as friend:
             revoked = time.monotonic()
             assert admin(service, "links/revoke", {"linkId": link["linkId"]}).status == 200
-            assert guest.wait_closed(1.0) not in (None, 1006)
-            assert time.monotonic() - revoked < 1.0
+            assert guest.wait_closed(SOON) not in (None, 1006)
+            assert time.monotonic() - revoked < SOON
             assert friend.open
         assert refusal(session(service, CHANNEL, token=link["token"], tls=True)) == "link-revoked"
         assert closed_with(service, given["url"]) == 4441

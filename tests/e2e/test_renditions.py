@@ -5,31 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.harness.access import admin
 from tests.harness.bars import wait_for_picture, watch
 from tests.harness.browser import Chromium
+from tests.harness.browser_limits import video_codecs
 from tests.harness.kvs import unique_name
 from tests.harness.polling import eventually
 from tests.harness.rtsp import RtspCamera
 from tests.harness.service import Service
-
-pytestmark = pytest.mark.timeout(120)
-
-VP8_ONLY = """(() => {
-  const { addTransceiver } = RTCPeerConnection.prototype;
-  RTCPeerConnection.prototype.addTransceiver = function (kind, init) {
-    const transceiver = addTransceiver.call(this, kind, init);
-    if (kind === 'video') {
-      const { codecs } = RTCRtpReceiver.getCapabilities('video');
-      const taken = ['video/VP8', 'video/rtx'];
-      transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => taken.includes(mimeType)));
-    }
-    return transceiver;
-  };
-})()"""
 
 
 @contextmanager
@@ -50,7 +35,7 @@ def camera(service: Service, *options: str) -> Iterator[str]:
 def vp8_viewer(chromium: Chromium, service: Service, channel: str) -> Iterator[Page]:
     """A page in a browser that has no H.264."""
     with chromium.page() as page:
-        page.add_init_script(VP8_ONLY)
+        page.add_init_script(video_codecs("VP8", "rtx"))
         page.goto(f"{service.http}/view/{channel}")
         yield page
 

@@ -14,6 +14,9 @@ from tests.harness.kvs import ANSWER, OFFER, VIEWER, Kvs, KvsSocket, candidate, 
 from tests.harness.polling import eventually
 from tests.harness.probe import raw_upgrade
 
+SLOW = 6.0
+"""Seconds that a message of somebody else would take that waits for a slow reader; a busy machine takes some too."""
+
 
 @pytest.fixture
 def room(kvs: Kvs) -> Iterator[tuple[KvsSocket, KvsSocket, str, KvsSocket]]:
@@ -175,6 +178,7 @@ def test_a_flood_is_answered_with_a_limit_and_disturbs_nobody(start_service: Cal
     with Kvs(start_service(environment={"SIGHTLINE_MESSAGE_RATE": "10"})) as kvs:
         arn = kvs.create()
         with kvs.master(arn) as master, kvs.viewer(arn, "flooder") as flooder, kvs.viewer(arn, "calm") as calm:
+            begun = time.monotonic()
             for number in range(100):
                 flooder.send("ICE_CANDIDATE", candidate(number), correlation_id=f"n{number}")
             status = flooder.receive()["statusResponse"]
@@ -184,14 +188,15 @@ def test_a_flood_is_answered_with_a_limit_and_disturbs_nobody(start_service: Cal
             seen: list[dict[str, Any]] = []
             while not any(message["senderClientId"] == "calm" for message in seen):
                 seen.append(master.receive())
-            assert len([message for message in seen if message["senderClientId"] == "flooder"]) < 60
+            passed = len([message for message in seen if message["senderClientId"] == "flooder"])
+            assert passed < 30 + 10 * (time.monotonic() - begun), "more than its burst and its rate"
 
             # The flooder is heard again when it has calmed down.
             def heard_again() -> bool:
                 flooder.send("ICE_CANDIDATE", candidate(1000))
                 return any(each["messagePayload"] == candidate(1000) for each in master.drained())
 
-            eventually(heard_again, "the flooder to be heard again", within=5, every=0.3)
+            eventually(heard_again, "the flooder to be heard again", every=0.3)
 
 
 def test_a_slow_reader_disturbs_nobody_and_does_not_fill_the_memory(start_service: Callable[..., Any]) -> None:
@@ -209,7 +214,7 @@ def test_a_slow_reader_disturbs_nobody_and_does_not_fill_the_memory(start_servic
                     sent = time.monotonic()
                     master.send("ICE_CANDIDATE", candidate(number), recipient="quick")
                     assert quick.receive()["messagePayload"] == candidate(number)
-                    assert time.monotonic() - sent < 2
+                    assert time.monotonic() - sent < SLOW
             assert master.open
             assert resident_kilobytes(pid) - before < 30_000, "what the slow viewer does not read is kept without limit"
 

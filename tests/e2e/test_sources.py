@@ -13,21 +13,13 @@ from playwright.sync_api import Page
 from tests.harness.access import admin
 from tests.harness.bars import wait_for_picture, watch
 from tests.harness.browser import Chromium
+from tests.harness.browser_limits import PEERS
 from tests.harness.device import Device
 from tests.harness.kvs import unique_name
 from tests.harness.polling import eventually
 from tests.harness.rtsp import RtspCamera
 from tests.harness.service import Command, Service
 
-pytestmark = pytest.mark.timeout(150)
-
-PEERS = """(() => {
-  globalThis.peers = [];
-  const Real = RTCPeerConnection;
-  globalThis.RTCPeerConnection = class extends Real {
-    constructor(...more) { super(...more); peers.push(this); }
-  };
-})()"""
 RECEIVED = """async () => {
   const [peer] = peers;
   const entries = [...(await peer.getStats()).values()];

@@ -8,6 +8,7 @@ import socket
 import ssl
 import stat
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,31 @@ from tests.harness.service import Service
 from tests.harness.signing import Key
 
 
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with many settings, each of which is looked at by a test of its own."""
+    settings = {
+        "SIGHTLINE_REGION": "eu-west-3",
+        "SIGHTLINE_ACCOUNT_ID": "123456789012",
+        "SIGHTLINE_LOG_FORMAT": "json",
+        "SIGHTLINE_BIND": "0.0.0.0",
+        "SIGHTLINE_TURN_PORT": "off",
+    }
+    with Service(tmp_path_factory.mktemp("configured"), environment=settings) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def far_kvs(configured: Service) -> Iterator[Kvs]:
+    """Its administrator."""
+    with Kvs(configured, region="eu-west-3") as user:
+        yield user
+
+
 def failed_start(folder: Path, **environment: str) -> tuple[int, list[str]]:
     """Start a service that cannot start: its exit code and the lines that it printed."""
     started = Service(folder, environment=environment, wait=False)
-    code = started.command.wait(within=15)
+    code = started.command.wait(within=60)
     assert "Traceback" not in started.command.output, started.command.output
     return code, [line for line in started.command.output.splitlines() if line.strip()]
 
@@ -38,13 +60,12 @@ def test_a_busy_port_is_one_sentence(tmp_path: Path, setting: str) -> None:
     assert port in lines[0]
 
 
-def test_a_second_start_on_one_data_directory_is_one_sentence(tmp_path: Path) -> None:
-    with Service(tmp_path) as first:
-        code, lines = failed_start(tmp_path)
-        assert code == 1
-        assert len(lines) == 1, lines
-        assert str(first.data_dir) in lines[0]
-        assert first.answers("/readyz") == 200
+def test_a_second_start_on_one_data_directory_is_one_sentence(service: Service) -> None:
+    code, lines = failed_start(service.folder)
+    assert code == 1
+    assert len(lines) == 1, lines
+    assert str(service.data_dir) in lines[0]
+    assert service.answers("/readyz") == 200
 
 
 def test_a_data_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
@@ -83,9 +104,8 @@ def test_a_busy_stun_port_is_a_warning(tmp_path: Path) -> None:
             kvs.master(kvs.create()).close()
 
 
-def test_stun_can_be_switched_off(tmp_path: Path) -> None:
-    with Service(tmp_path, environment={"SIGHTLINE_TURN_PORT": "off"}) as service, Kvs(service) as kvs:
-        kvs.viewer(kvs.create()).close()
+def test_stun_can_be_switched_off(far_kvs: Kvs) -> None:
+    far_kvs.viewer(far_kvs.create()).close()
 
 
 def test_what_lies_in_the_data_directory_is_for_its_owner_only(tmp_path: Path) -> None:
@@ -118,24 +138,21 @@ def test_the_first_key_is_made_and_its_place_is_printed_when_none_is_given(tmp_p
         kvs.create()
 
 
-def test_healthz_and_readyz_answer_on_both_listeners_and_metrics_on_loopback_only(tmp_path: Path) -> None:
-    with Service(tmp_path) as service, Kvs(service) as kvs:
-        with kvs.master(kvs.create()):
-            for tls in (False, True):
-                assert ask(service, "GET", "/healthz", tls=tls).status == 200
-                assert ask(service, "GET", "/readyz", tls=tls).status == 200
-            metrics = ask(service, "GET", "/metrics")
-            assert metrics.status == 200
-            assert b"sightline" in metrics.body
-        assert ask(service, "GET", "/metrics", tls=True).status in (403, 404)
+def test_healthz_and_readyz_answer_on_both_listeners_and_metrics_on_loopback_only(service: Service, kvs: Kvs) -> None:
+    with kvs.master(kvs.create()):
+        for tls in (False, True):
+            assert ask(service, "GET", "/healthz", tls=tls).status == 200
+            assert ask(service, "GET", "/readyz", tls=tls).status == 200
+        metrics = ask(service, "GET", "/metrics")
+        assert metrics.status == 200
+        assert b"sightline" in metrics.body
+    assert ask(service, "GET", "/metrics", tls=True).status in (403, 404)
 
 
-def test_region_and_account_are_configurable(tmp_path: Path) -> None:
-    settings = {"SIGHTLINE_REGION": "eu-west-3", "SIGHTLINE_ACCOUNT_ID": "123456789012"}
-    with Service(tmp_path, environment=settings) as service, Kvs(service, region="eu-west-3") as kvs:
-        arn = kvs.create("elsewhere")
-        assert arn.startswith("arn:aws:kinesisvideo:eu-west-3:123456789012:channel/elsewhere/")
-        kvs.master(arn).close()
+def test_region_and_account_are_configurable(far_kvs: Kvs) -> None:
+    arn = far_kvs.create("elsewhere")
+    assert arn.startswith("arn:aws:kinesisvideo:eu-west-3:123456789012:channel/elsewhere/")
+    far_kvs.master(arn).close()
 
 
 def test_a_real_certificate_takes_the_place_of_the_local_ca(tmp_path: Path) -> None:
@@ -148,35 +165,33 @@ def test_a_real_certificate_takes_the_place_of_the_local_ca(tmp_path: Path) -> N
     with Service(tmp_path, environment=settings) as service:
         context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
         with (
-            socket.create_connection(("127.0.0.1", service.https_port), timeout=5) as plain,
+            socket.create_connection(("127.0.0.1", service.https_port), timeout=30) as plain,
             context.wrap_socket(plain, server_hostname="cams.example") as tls,
         ):
             assert tls.version() in {"TLSv1.2", "TLSv1.3"}
         assert not service.ca_file.exists()
 
 
-def test_log_lines_say_whose_they_are(tmp_path: Path) -> None:
-    with Service(tmp_path, environment={"SIGHTLINE_LOG_FORMAT": "json"}) as service, Kvs(service) as kvs:
-        arn = kvs.create("porch")
-        with kvs.master(arn), kvs.viewer(arn, "viewer-7"):
-            pass
-        lines = [json.loads(line) for line in service.command.output.splitlines() if line.startswith("{")]
-        about = [line for line in lines if "viewer-7" in json.dumps(line)]
-        assert about
-        for line in about:
-            text = json.dumps(line)
-            assert "porch" in text
-            assert {"channel", "client_id"} <= set(line) or {"channel", "clientId"} <= set(line), line
-        assert service.admin.secret_access_key not in service.command.output
+def test_log_lines_say_whose_they_are(configured: Service, far_kvs: Kvs) -> None:
+    arn = far_kvs.create("porch")
+    with far_kvs.master(arn), far_kvs.viewer(arn, "viewer-7"):
+        pass
+    lines = [json.loads(line) for line in configured.command.output.splitlines() if line.startswith("{")]
+    about = [line for line in lines if "viewer-7" in json.dumps(line)]
+    assert about
+    for line in about:
+        text = json.dumps(line)
+        assert "porch" in text
+        assert {"channel", "client_id"} <= set(line) or {"channel", "clientId"} <= set(line), line
+    assert configured.admin.secret_access_key not in configured.command.output
 
 
-def test_the_plain_listener_is_on_loopback_only(tmp_path: Path) -> None:
-    with Service(tmp_path, environment={"SIGHTLINE_BIND": "0.0.0.0"}) as service:
-        for family, wildcard in (("tcp", "00000000"), ("tcp6", "0" * 32)):
-            listening = [line.split() for line in Path(f"/proc/net/{family}").read_text().splitlines()[1:]]
-            addresses = {fields[1] for fields in listening if fields[3] == "0A"}
-            assert f"{wildcard}:{service.http_port:04X}" not in addresses
-        assert service.answers("/healthz") == 200
+def test_the_plain_listener_is_on_loopback_only(configured: Service) -> None:
+    for family, wildcard in (("tcp", "00000000"), ("tcp6", "0" * 32)):
+        listening = [line.split() for line in Path(f"/proc/net/{family}").read_text().splitlines()[1:]]
+        addresses = {fields[1] for fields in listening if fields[3] == "0A"}
+        assert f"{wildcard}:{configured.http_port:04X}" not in addresses
+    assert configured.answers("/healthz") == 200
 
 
 def test_the_certificate_names_the_hosts_that_clients_use_and_is_renewed_when_they_change(tmp_path: Path) -> None:
@@ -194,7 +209,7 @@ def test_the_certificate_names_the_hosts_that_clients_use_and_is_renewed_when_th
 def names_of(service: Service) -> set[str]:
     """The names and addresses in the certificate that the service shows."""
     with (
-        socket.create_connection(("127.0.0.1", service.https_port), timeout=5) as plain,
+        socket.create_connection(("127.0.0.1", service.https_port), timeout=30) as plain,
         service.tls_context().wrap_socket(plain, server_hostname="localhost") as tls,
     ):
         certificate = tls.getpeercert()

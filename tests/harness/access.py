@@ -32,6 +32,14 @@ def make_link(service: Service, channel: str, role: str = "viewer", expires_in: 
     return answer
 
 
+def listed(service: Service, channel: str) -> list[dict[str, Any]]:
+    """Who watches, as the camera has reported it."""
+    answer = admin(service, "viewers", {"channel": channel})
+    assert answer.status == 200, answer.body
+    found: list[dict[str, Any]] = answer.json["viewers"]
+    return found
+
+
 def session(
     service: Service,
     channel: str,

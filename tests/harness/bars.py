@@ -57,7 +57,7 @@ def install(page: Page) -> None:
     page.evaluate(f"() => {{ {SCRIPT} }}")
 
 
-def wait_for_picture(page: Page, selector: str = "video", *, within: float = 15.0) -> int:
+def wait_for_picture(page: Page, selector: str = "video", *, within: float = 30.0) -> int:
     """Wait until a video shows a frame with a bar code, and return its number."""
     if not page.evaluate("() => 'barCode' in globalThis"):
         install(page)
@@ -95,13 +95,13 @@ def watch_all(pages: Sequence[Page], seconds: float = 3.0, selector: str = "vide
 def watch_at_full_rate(
     pages: Sequence[Page], *, rate: float = 27.0, modulo: int = CLIP_FRAMES, attempts: int = 5
 ) -> list[Watched]:
-    """Watch until all pages show all frames (30 a second, less the jitter of a machine) during the same four seconds.
+    """Watch until all pages show all frames (30 a second, less the jitter of a machine) during the same three seconds.
 
     A busy machine may need another look; a picture that is never whole fails with what was seen last.
     """
     while True:
         attempts -= 1
-        seen = watch_all(pages, 4)
+        seen = watch_all(pages, 3)
         try:
             for each in seen:
                 each.assert_live(modulo=modulo, min_rate=rate)

@@ -9,11 +9,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 from tests.harness.service import CHECKOUT, chromium_path
 
 RESULTS = CHECKOUT / "test-results"
+PATIENCE = 30_000
+"""Milliseconds that a page may take for anything, since machines have other work; it takes some hundred."""
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,6 +33,8 @@ ARGUMENTS = [
     "--host-resolver-rules=MAP *.example 127.0.0.1",
 ]
 
+expect.set_options(timeout=PATIENCE)
+
 
 class Chromium:
     """One browser; every page gets a context of its own, as another person's browser would be."""
@@ -46,7 +50,7 @@ class Chromium:
         """
         context: BrowserContext = self.browser.new_context(locale=locale, ignore_https_errors=True, **options)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
         said: list[str] = []
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(f"page error: {error}"))

@@ -16,7 +16,7 @@ from tests.harness.web import NODE_MODULES, Site, serve_site
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One running service for a module; its end asserts exit code 0 within 5 s and a log without tracebacks."""
+    """One running service for a module; its end asserts exit code 0 in time and a log without tracebacks."""
     with Service(tmp_path_factory.mktemp("service")) as started:
         yield started
 

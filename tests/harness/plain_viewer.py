@@ -72,7 +72,7 @@ class PlainViewer:
         """The connection's states so far."""
         return [state for _, state in self.ask("() => viewer.notes.states")]
 
-    def wait_for_picture(self, *, since: float = 0.0, within: float = 15.0) -> Frame:
+    def wait_for_picture(self, *, since: float = 0.0, within: float = 30.0) -> Frame:
         """The first frame since then whose bar code can be read."""
 
         def look() -> Frame | None:

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+SOON = 3.0
+"""Seconds: what has to be done within one may take three on a machine that has other work."""
 
 
 def eventually(
     probe: Callable[[], T | None],
     what: str,
     *,
-    within: float = 10.0,
+    within: float = 30.0,
     every: float = 0.05,
 ) -> T:
     """Call `probe` until it returns something true, and return that.
