@@ -56,8 +56,6 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
     sender_report: float = 0.45
     """Between RTCP sender reports: a viewer hears from us at least every 500 ms, so that silence means the path and
     not the source (DESIGN.md)."""
-    keyframe_wait: float = 0.5
-    """A viewer that has no keyframe yet asks for one again that often."""
     session_memory: float = 86_400.0
     """How long a master knows under which certificate it answered a session that is gone: a laptop sleeps a night."""
     presence: float = 5.0
@@ -72,8 +70,6 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
     """KVS's own TTL for TURN credentials (KVS.md §4.1); the C SDK needs more than 30."""
     page_url: int = 299
     """How long a page's presigned URL is valid, as in the JS SDK (KVS.md §3.2)."""
-    link_max: int = 86_400
-    """A link token lives a day at the most."""
     certificate_check: float = 60.0
     """How often the host's names and addresses are compared with those in the certificate."""
 
