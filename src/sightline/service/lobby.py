@@ -103,6 +103,11 @@ def _active_link(context: Context, link_id: str) -> Key:
     return key
 
 
+def _still_lets_in(context: Context, link: Key) -> bool:
+    key = context.store.key(link.access_key_id)
+    return key is not None and key.state(context.wall()) is KeyState.ACTIVE
+
+
 def _check_scope(link: Key, room: str) -> None:
     if link.role is not KeyRole.CALLER:
         raise LinkError(
@@ -169,6 +174,10 @@ async def serve_member(
     context.lobby.check_admission(room)
     ws, transport = await open_websocket(request, protocol="json", limit=_MAX_MESSAGE)
     if transport is None:
+        return ws
+    if link is not None and not _still_lets_in(context, link):
+        # Whoever revoked it found no socket to close: this one was shaking hands.
+        await ws.close(code=CloseCode.NOT_ALLOWED, message=b"the link was revoked")
         return ws
     socket = Socket(ws, transport, outbox=context.outbox, trace_id=secrets.token_hex(4))
     now = context.steady()

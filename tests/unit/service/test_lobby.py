@@ -13,8 +13,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from sightline.service import lobby
 from sightline.service.lobby import perform_lobby
 from sightline.service.metrics import Metrics
+from sightline.service.performing import open_websocket
 
 from .inside import Answer, Inside, inside
 
@@ -174,6 +176,27 @@ def test_an_address_is_good_for_a_minute_and_a_link_until_it_is_revoked() -> Non
                 await until(ann, "never")
             assert caught.value.rcvd is not None
             assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (4403, "the link has expired")
+
+    run(body)
+
+
+def test_a_link_that_is_revoked_during_the_handshake_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body(service: Inside) -> None:
+        made = await link(service)
+        url = str((await session(service, made["token"])).json["url"])
+
+        async def shake_hands(*given: Any, **named: Any) -> Any:
+            opened = await open_websocket(*given, **named)
+            revoked = await service.call("/sightline/v1/links/revoke", {"linkId": made["linkId"]})
+            assert revoked.json == {"closedSockets": 0}
+            return opened
+
+        monkeypatch.setattr(lobby, "open_websocket", shake_hands)
+        with pytest.raises(ConnectionClosed) as caught:
+            async with entered(url, "Ann"):
+                pass
+        assert caught.value.rcvd is not None
+        assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (4403, "the link was revoked")
 
     run(body)
 
