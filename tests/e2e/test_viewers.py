@@ -70,7 +70,11 @@ def test_a_page_that_is_open_is_listed_and_one_that_is_closed_is_not(
     channel = unique_name()
     master = camera(channel)
     master.wait_for_output("waiting for viewers")
-    eventually(lambda: service.run("viewers", channel).stdout.startswith("Nobody watches"), "the camera's first report")
+    eventually(
+        lambda: service.run("viewers", channel).stdout.startswith("Nobody watches"),
+        "the camera's first report",
+        within=30,
+    )
     with chromium.page(f"{service.http}/view/{channel}") as page:
         wait_for_picture(page)
         eventually(lambda: [one["connectionState"] for one in listed(service, channel)] == ["connected"], "the page")
@@ -78,8 +82,8 @@ def test_a_page_that_is_open_is_listed_and_one_that_is_closed_is_not(
         assert seen["wasConnected"]
         assert seen["candidatePair"]
         table = service.run("viewers", channel).stdout.splitlines()
-        assert table[0].split()[:2] == ["VIEWER", "STATE"]
-        assert table[1].split()[:2] == [seen["clientId"], "connected"]
+        assert table[0].split()[:3] == ["VIEWER", "ROLE", "STATE"]
+        assert table[1].split()[:3] == [seen["clientId"], "operator", "connected"]
     eventually(lambda: who_watches(service, channel) == [], "the page's farewell", every=0.2)
     assert f"{seen['clientId']} connected → closed" in master.output, "at once, and not after seconds of silence"
 
