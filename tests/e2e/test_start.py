@@ -174,10 +174,10 @@ def test_a_real_certificate_takes_the_place_of_the_local_ca(tmp_path: Path) -> N
 
 def test_log_lines_say_whose_they_are(configured: Service, far_kvs: Kvs) -> None:
     arn = far_kvs.create("porch")
-    with far_kvs.master(arn), far_kvs.viewer(arn, "viewer-7"):
+    with far_kvs.master(arn), far_kvs.viewer(arn, "neighbour-7"):
         pass
     lines = [json.loads(line) for line in configured.command.output.splitlines() if line.startswith("{")]
-    about = [line for line in lines if "viewer-7" in json.dumps(line)]
+    about = [line for line in lines if "neighbour-7" in json.dumps(line)]
     assert about
     for line in about:
         text = json.dumps(line)
