@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import Protocol, Self, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from typing import Self, TypeVar
 
 from ..client.control import ControlPlane
-from ..client.network import NetworkWatcher
 from ..client.signaling import Lost, Opened, Received, SignalingClient
 from ..client.socket import trusting
 from ..client.target import find_target
 from ..errors import ConnectError, MalformedMessage, SightlineError
 from ..media.source import Source, open_source
 from ..observe.log import bind
-from ..reasons import Reason
 from ..rtc.data_requests import Json
 from ..rtc.datachannel import DataRequest, RequestFailed
 from ..rtc.engine import Engine
@@ -26,13 +22,12 @@ from ..rtc.outgoing import OutgoingMedia
 from ..rtc.peer import EngineFactory, IceServer, Peer, PeerEngine
 from ..sessions.roster import Happening, Viewer, ViewerEvent
 from ..timers import DEFAULT_TIMERS, Timers
-from ..wire.extras import Extra, encode_notice, viewer_socket_state
-from ..wire.messages import MessageType, ServerMessage, decode_payload, encode_payload
 from ..wire.sigv4 import Credentials
 from .commands import CommandFunction, Commands
 from .events import Events, EventStream, ViewerCallback, check_callbacks
 from .presence import PresenceReporter
 from .registry import Registry
+from .signaling import MasterSession, SessionProvider, ViewerMessages, watched_network
 from .source_state import FollowedSource, SourceState
 from .viewer_session import MessageCallback, RequestCallback
 from .voices import Voices, VoiceStream
@@ -42,33 +37,6 @@ __all__ = ["Master", "MasterSession", "SessionProvider"]
 log = logging.getLogger(__name__)
 
 Function = TypeVar("Function", bound=CommandFunction)
-
-_NOTICE_LIMIT = 2.0
-"""Seconds in which a notice must be out; later, the viewer has given up on its offer."""
-
-
-class MasterSession(Protocol):
-    """What a master needs for one connection to signaling, as ``ControlPlane.master_session`` gives it."""
-
-    @property
-    def url(self) -> str:
-        """Presigned WebSocket URL."""
-
-    @property
-    def ice_servers(self) -> Sequence[IceServer]:
-        """STUN and TURN servers for the viewers' connections."""
-
-    @property
-    def ca_files(self) -> Sequence[Path]:
-        """Certificates to trust beside the system's."""
-
-    @property
-    def is_sightline(self) -> bool:
-        """Whether the service has said so: only then it is told more than KVS knows."""
-
-
-SessionProvider = Callable[[], Awaitable[MasterSession]]
-"""Asked before each connection to signaling; raises ConnectError."""
 
 
 class Master:
@@ -311,7 +279,7 @@ class Master:
         error: SightlineError | None = None
         signaling = self._signaling = SignalingClient(self._new_session, timers=self._timers, log=self._log)
         try:
-            async with signaling, _watched_network(signaling), asyncio.TaskGroup() as tasks:
+            async with signaling, watched_network(signaling), asyncio.TaskGroup() as tasks:
                 error = await self._serve(signaling, engine, tasks)
         finally:
             self._events.close()
@@ -327,12 +295,13 @@ class Master:
         def carry_out(client_id: str, role: str | None, request: DataRequest) -> None:
             self._commands.receive(client_id, role, request, tasks=tasks)
 
+        messages = ViewerMessages(signaling, tasks=tasks, log=self._log)
         registry = self._registry = Registry(
             self.channel,
             engine=engine,
             tasks=tasks,
-            send=self._send_to_viewer,
-            notify=lambda client_id, reason, text: self._notify(tasks, client_id, reason, text),
+            send=messages.send,
+            notify=messages.notify,
             publish=self._publish,
             on_message=self._on_message,
             on_request=self._on_request,
@@ -352,7 +321,7 @@ class Master:
         background.append(tasks.create_task(presence.run(), name="presence"))
         try:
             async for event in signaling:
-                self._handle(event, registry, presence)
+                self._handle(event, messages, registry, presence)
         except SightlineError as refused:
             return refused
         finally:
@@ -363,7 +332,11 @@ class Master:
         return None
 
     def _handle(
-        self, event: Opened[MasterSession] | Received | Lost, registry: Registry, presence: PresenceReporter
+        self,
+        event: Opened[MasterSession] | Received | Lost,
+        messages: ViewerMessages,
+        registry: Registry,
+        presence: PresenceReporter,
     ) -> None:
         match event:
             case Opened(session):
@@ -376,61 +349,16 @@ class Master:
                 self._log.warning("signaling is away: %s Next attempt in %.1f s.", reason, retry_in)
             case Received(message):
                 try:
-                    self._receive(message, registry)
+                    messages.receive(
+                        message, registry, servers=self._ice_servers, from_sightline=self._service_is_sightline
+                    )
                 except MalformedMessage as error:
                     self._log.warning("a message of %s cannot be read: %s", message.sender_client_id, error)
-
-    def _receive(self, message: ServerMessage, registry: Registry) -> None:
-        if message.message_type == MessageType.STATUS_RESPONSE and message.status is not None:
-            status = message.status
-            viewer = registry.client_of(status.correlation_id)
-            self._log.warning("the answer to %s was refused: %s %s", viewer, status.error_type, status.description)
-            return
-        client_id = message.sender_client_id
-        content = decode_payload(message.payload) if message.payload else None
-        if client_id is None or content is None:
-            return  # nobody to answer; or the literal null with which Android ends its candidates
-        match message.message_type:
-            case MessageType.SDP_OFFER:
-                registry.offer(client_id, _sdp(content), servers=self._ice_servers)
-            case MessageType.SDP_ANSWER:
-                registry.answer(client_id, _sdp(content))
-            case MessageType.ICE_CANDIDATE:
-                registry.candidate(client_id, content)
-            # From the service itself: what it says of roles must come from nobody else.
-            case Extra.VIEWER if self._service_is_sightline:
-                registry.signaling(client_id, viewer_socket_state(content))
-            case Extra.FAREWELL:
-                registry.farewell(client_id)
 
     def _publish(self, events: Sequence[ViewerEvent]) -> None:
         if events and self._presence is not None:
             self._presence.changed()
         self._events.publish(events)
-
-    async def _send_to_viewer(
-        self,
-        kind: MessageType,
-        content: Mapping[str, object],
-        *,
-        client_id: str,
-        trace_id: str | None = None,
-        within: float,
-    ) -> None:
-        assert self._signaling is not None
-        await self._signaling.send(
-            kind, encode_payload(content), recipient=client_id, correlation_id=trace_id, within=within
-        )
-
-    def _notify(self, tasks: asyncio.TaskGroup, client_id: str, reason: Reason, text: str) -> None:
-        tasks.create_task(self._send_notice(client_id, reason, text), name=f"notice to {client_id}")
-
-    async def _send_notice(self, client_id: str, reason: Reason, text: str) -> None:
-        assert self._signaling is not None
-        with suppress(ConnectError):
-            await self._signaling.send(
-                Extra.NOTICE, encode_notice(reason, text), recipient=client_id, within=_NOTICE_LIMIT
-            )
 
     def _make_engine(self, source: OutgoingMedia) -> PeerEngine:
         self._engine = Engine(source, ice=self._ice, timers=self._timers)
@@ -459,19 +387,3 @@ class Master:
                     self._ice_servers = (await self._new_session()).ice_servers
                 except ConnectError as error:
                     self._log.warning("the ICE servers could not be renewed: %s", error)
-
-
-def _watched_network(signaling: SignalingClient[MasterSession]) -> NetworkWatcher:
-    """On another network the service is there again at once: by it the viewers find the new way to the camera."""
-
-    def destinations() -> Sequence[str]:
-        return (signaling.peer_address,) if signaling.peer_address else ()
-
-    return NetworkWatcher(lambda online: signaling.renew() if online else None, destinations=destinations)
-
-
-def _sdp(content: Mapping[str, object]) -> str:
-    sdp = content.get("sdp")
-    if not isinstance(sdp, str):
-        raise MalformedMessage("The description has no sdp.")
-    return sdp
