@@ -74,4 +74,4 @@ def test_two_codecs_at_once(chromium: Chromium, service: Service, channel: str) 
         for viewer in viewers:
             viewer.wait_for_picture()
         for viewer in viewers:
-            viewer.watch(2).assert_live(min_rate=10)
+            viewer.watch(2).assert_live(min_rate=10, max_step=30)  # two decoders in software beside an encoder
