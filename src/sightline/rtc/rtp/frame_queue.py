@@ -144,8 +144,13 @@ class FrameQueue:
     # -- inside
 
     def _given_up_at(self, gap: int, rtt: float | None) -> float:
-        # One that is not waited for is given up at once.
-        return (self.missing.noticed(gap) or 0.0) + self.missing.patience(rtt)
+        noticed = self.missing.noticed(gap)
+        if noticed is None or (self.waits_for_keyframe and self._whole_keyframe(gap) is not None):
+            return 0.0  # it is not waited for, or of no use any more
+        if self._whole_keyframe(gap) is not None:
+            # Behind two paths, what came over one is often read before what was sent earlier over the other.
+            return noticed + self.missing.swap_patience()
+        return noticed + self.missing.patience(rtt)
 
     def _gap(self) -> int | None:
         """The first missing packet with others behind it."""
@@ -212,17 +217,17 @@ class FrameQueue:
         return True
 
     def _skip_ahead(self, now: float, rtt: float | None) -> bool:
-        """Get past a missing packet: when its time is over, or when a whole keyframe is there."""
+        """Get past a missing packet when its time is over, which is soon when a whole keyframe is there."""
         gap = self._gap()
         if gap is None:
             return False
+        if now < self._given_up_at(gap, rtt):
+            return False
         if self._single:
-            return now >= self._given_up_at(gap, rtt) and self._jump(min(self._held))
+            return self._jump(min(self._held))
         start = self._whole_keyframe(gap)
         if start is not None:
             return self._jump(start)
-        if now < self._given_up_at(gap, rtt):
-            return False
         self.waits_for_keyframe = True
         # Whatever is behind the gap may still be, or get, a keyframe.
         return self._jump(min((number for number in self._held if number > gap), default=gap + 1))

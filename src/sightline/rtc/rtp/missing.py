@@ -131,14 +131,18 @@ class MissingPackets:
         """Seconds from noticing that a packet is missing until it is given up."""
         if not self.asks:
             return min(_MOST_PATIENCE, max(self._least_patience, _SHORTEST_WAIT + 3 * self.late_by))
-        wait = self._wait() + 4 * (_UNKNOWN_RTT if rtt is None else rtt) + 0.1
+        wait = self.swap_patience() + 4 * (_UNKNOWN_RTT if rtt is None else rtt) + 0.1
         return min(_MOST_PATIENCE, max(_LEAST_PATIENCE, wait))
+
+    def swap_patience(self) -> float:
+        """Seconds that it may be late because packets have changed places, and is not lost at all."""
+        return min(_LONGEST_WAIT, _SHORTEST_WAIT + 1.5 * self.late_by)
 
     def due(self, now: float, rtt: float | None) -> list[int]:
         """The numbers to be asked for now; they count as asked for."""
         if not self.asks or not self._gaps or now < self._not_before:
             return []
-        wait, pause = self._wait(), self._pause(rtt)
+        wait, pause = self.swap_patience(), self._pause(rtt)
         wanted: list[int] = []
         for number, gap in self._gaps.items():
             if self._credit < 1 or len(wanted) >= _MAX_AT_ONCE:
@@ -158,7 +162,7 @@ class MissingPackets:
         """When ``due`` has something, None for never."""
         if not self.asks or not self._gaps or self._credit < 1:
             return None
-        wait, pause = self._wait(), self._pause(rtt)
+        wait, pause = self.swap_patience(), self._pause(rtt)
         first = min(
             (
                 gap.asked + pause if gap.tries else gap.noticed + wait
@@ -168,9 +172,6 @@ class MissingPackets:
             default=None,
         )
         return None if first is None else max(first, self._not_before)
-
-    def _wait(self) -> float:
-        return min(_LONGEST_WAIT, _SHORTEST_WAIT + 1.5 * self.late_by)
 
     @staticmethod
     def _pause(rtt: float | None) -> float:

@@ -100,6 +100,31 @@ def test_a_picture_that_cannot_be_repaired_costs_only_those_up_to_the_next_keyfr
     assert stats.frames + stats.dropped == 70
 
 
+def test_a_keyframe_that_overtakes_a_picture_on_another_path_does_not_cost_it() -> None:
+    watching = Watching()
+    watching.play(30)
+    watching.there = steady(0.036)
+    watching.play(1)
+    watching.there = steady(0.0)  # a new path: the keyframe is there 3 ms before the picture that was sent before it
+    watching.play(1, keyframe=True)
+    watching.there = steady()
+    watching.play(10)
+    assert (watching.stats.given_up, watching.stats.dropped) == (0, 0)
+    assert watching.numbers == list(range(42))
+
+
+def test_a_keyframe_does_not_wait_for_a_picture_that_is_lost() -> None:
+    watching = Watching()
+    watching.play(30)
+    watching.there = lambda datagram: None
+    watching.play(1)
+    watching.there = steady()
+    watching.play(2, keyframe=True)
+    assert watching.numbers == [*range(30), 31, 32]
+    assert watching.delays[30] < 0.02
+    assert watching.stats.given_up > 0
+
+
 def test_a_program_that_was_busy_gives_nothing_up_that_waits_in_its_sockets() -> None:
     watching = Watching()
     watching.play(10)
