@@ -108,9 +108,14 @@ def patient(chromium: Chromium, service: Service, kvs: Kvs) -> Iterator[Patient]
 
 
 def was_told(watching: PageWatching, reason: str) -> None:
-    """The page has said, as a notice, what its table of texts has for that reason; it may say more by now."""
-    words = words_of(watching.page, reason)
-    eventually(lambda: any(words in told.text for told in watching.told(0)), f"{words!r} on the page", within=60)
+    """The page has said, as a notice or as its last word, what its table of texts has for that reason."""
+    words, last_word = words_of(watching.page, reason), watching.page.get_by_test_id("error-id")
+
+    def said() -> bool:
+        print("the page has said:", *watching.told(0), last_word.text_content(), sep="\n  ")
+        return any(words in told.text for told in watching.told(0)) or last_word.text_content() == reason
+
+    eventually(said, f"{words!r} on the page", within=60, every=1.0)
 
 
 # ------------------------------------------------------------------------------------------------------ the nine causes
