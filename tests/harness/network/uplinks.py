@@ -91,8 +91,8 @@ def _set_environment(name: str, value: str | None) -> None:
 
 
 class Failure:
-    """One of the ways in which the phone loses its way. `begin` and, where there is one, `mend` return when, by the
-    wall clock."""
+    """One of the ways in which the phone loses its way. `begin` and, where there is one, `mend` return when they did
+    it, by the wall clock: the moment before, since a viewer may have noticed by the time they return."""
 
     def __init__(self, uplinks: Uplinks) -> None:
         self._uplinks = uplinks
@@ -104,8 +104,9 @@ class Failure:
 
     def begin(self) -> float:
         """The way over Wi-Fi ends."""
+        at = time.time()
         self._uplinks.wifi.carry(on=False)
-        return time.time()
+        return at
 
     def mend(self) -> float | None:
         """There is a way again; None if there was one all the time."""
@@ -123,16 +124,18 @@ class OtherUplinkLater(Failure):
     pause = 5.0
 
     def mend(self) -> float:
+        at = time.time()
         self._uplinks.lte.carry(on=True)
-        return time.time()
+        return at
 
 
 class SilentWithSecondPair(Failure):
     """The Wi-Fi swallows everything and stays: nobody is told, all routes lead into it. LTE is there."""
 
     def begin(self) -> float:
+        at = time.time()
         self._uplinks.wifi.set(SILENT)
-        return time.time()
+        return at
 
 
 class Silent(SilentWithSecondPair):
@@ -142,8 +145,9 @@ class Silent(SilentWithSecondPair):
     pause = 6.0
 
     def mend(self) -> float:
+        at = time.time()
         self._uplinks.wifi.set(FAR)
-        return time.time()
+        return at
 
 
 FAILURES: tuple[type[Failure], ...] = (OtherUplinkThere, OtherUplinkLater, SilentWithSecondPair, Silent)
