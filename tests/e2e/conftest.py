@@ -13,13 +13,26 @@ from tests.harness.fixtures import (
     kvs,
     node_modules,
     report_logs,
+    room,
     service,
     site,
     start_service,
     tls_kvs,
 )
 
-__all__ = ["camera", "chromium", "clip", "coturn", "kvs", "node_modules", "service", "site", "start_service", "tls_kvs"]
+__all__ = [
+    "camera",
+    "chromium",
+    "clip",
+    "coturn",
+    "kvs",
+    "node_modules",
+    "room",
+    "service",
+    "site",
+    "start_service",
+    "tls_kvs",
+]
 
 
 HUNG = 180

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Dialog, expect
 
 from tests.harness.browser import Chromium, screenshot
-from tests.harness.calls import ALLOWED, MOVES, PATIENCE, TONE, Person, connect, join, joined
-from tests.harness.kvs import unique_name
+from tests.harness.calls import ALLOWED, MOVES, OPEN_LOBBY, PATIENCE, TONE, Person, at, connect, join
+from tests.harness.mdn_page import MDN, lobby_url
 from tests.harness.polling import eventually
 from tests.harness.service import Service
 
 pytestmark = pytest.mark.timeout(120)
+SERVICE_ENVIRONMENT = OPEN_LOBBY
 
 REFUSE = """
   globalThis.refusal = 'NotAllowedError';
@@ -58,94 +57,6 @@ TRACKS = "() => document.querySelector('#remote').srcObject.getTracks().map(({ k
 CLICK = """([user, at]) => {
   setTimeout(() => document.querySelector(`[data-user='${user}']`).click(), at - Date.now());
 }"""
-
-MDN = """async ([url, name]) => {
-  // What the published sample does, by MDN_CALL.md: no question, an answer at once, and an offer of its own with it.
-  let connection = null;
-  let peer = null;
-  let id = null;
-  const socket = globalThis.mdn = new WebSocket(url, 'json');
-  const send = (message) => socket.send(JSON.stringify(message));
-  globalThis.ended = 0;
-  const close = () => {
-    connection?.getTransceivers().forEach((one) => one.stop());
-    connection?.close();
-    connection = peer = null;
-  };
-  const make = () => {
-    connection = globalThis.connection = new RTCPeerConnection();
-    connection.onicecandidate = ({ candidate }) => {
-      if (candidate) send({ type: 'new-ice-candidate', target: peer, candidate });
-    };
-    connection.ontrack = ({ streams }) => {
-      const video = document.querySelector('#remote') ?? document.createElement('video');
-      Object.assign(video, { id: 'remote', autoplay: true, srcObject: streams[0] });
-      document.body.append(video);
-    };
-    connection.onnegotiationneeded = async () => {
-      const offer = await connection.createOffer();
-      if (connection.signalingState !== 'stable') return;
-      await connection.setLocalDescription(offer);
-      send({ type: 'video-offer', name, target: peer, sdp: connection.localDescription });
-    };
-  };
-  const add = async () => {
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 320, height: 180 } });
-    stream.getTracks().forEach((track) => connection.addTransceiver(track, { streams: [stream] }));
-  };
-  globalThis.invite = async (who) => {
-    peer = who;
-    make();
-    await add();
-  };
-  globalThis.hangUp = () => {
-    close();
-    send({ type: 'hang-up', name, target: peer });
-  };
-  socket.onmessage = async ({ data }) => {
-    const message = JSON.parse(data);
-    if (message.type === 'id') {
-      id = message.id;
-      send({ type: 'username', name, id, date: Date.now() });
-    } else if (message.type === 'video-offer') {
-      peer = message.name;
-      if (!connection) make();
-      if (connection.signalingState !== 'stable') {
-        await Promise.all([
-          connection.setLocalDescription({ type: 'rollback' }),
-          connection.setRemoteDescription(message.sdp),
-        ]);
-        return;
-      }
-      await connection.setRemoteDescription(message.sdp);
-      if (connection.getSenders().every(({ track }) => !track)) await add();
-      await connection.setLocalDescription(await connection.createAnswer());
-      send({ type: 'video-answer', name, target: peer, sdp: connection.localDescription });
-    } else if (message.type === 'video-answer') await connection.setRemoteDescription(message.sdp);
-    else if (message.type === 'new-ice-candidate') await connection?.addIceCandidate(message.candidate).catch(() => {});
-    else if (message.type === 'hang-up') {
-      ended += 1;
-      close();
-    }
-  };
-}"""
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service whose rooms are open to pages on this machine."""
-    with Service(tmp_path_factory.mktemp("service"), environment={"SIGHTLINE_OPEN_LOBBY": "local"}) as started:
-        yield started
-
-
-@pytest.fixture
-def room() -> str:
-    return unique_name("room")
-
-
-def at(chromium: Chromium, service: Service, room: str, name: str, **options: Any) -> AbstractContextManager[Person]:
-    """Somebody who has joined the room, on the service's own machine."""
-    return joined(chromium, f"{service.http}/call?room={room}", name, **options)
 
 
 def test_two_people_talk_and_either_hangs_up(chromium: Chromium, service: Service, room: str) -> None:
@@ -328,14 +239,6 @@ def test_an_mdn_client_calls_and_is_called(chromium: Chromium, service: Service,
         ann.sees_and_hears()
         ann.button("hang-up").click()
         eventually(lambda: page.evaluate("() => ended"), "the hang-up at the MDN client")
-
-
-def lobby_url(page: Page, room: str) -> str:
-    """Where the lobby's socket of a room is."""
-    url: str = page.evaluate(
-        "async (room) => (await (await import('/sdk/lobby_session.js')).lobbyFromService({ room })()).url", room
-    )
-    return url
 
 
 @pytest.mark.parametrize("locale", ["en-US", "ko-KR"])

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.harness.browser import Chromium, screenshot
-from tests.harness.calls import ALLOWED, PATIENCE, SMALL, Person, connect, joined
-from tests.harness.kvs import unique_name
+from tests.harness.calls import ALLOWED, OPEN_LOBBY, PATIENCE, SMALL, at, connect
 from tests.harness.service import Service
 
 pytestmark = pytest.mark.timeout(120)
+SERVICE_ENVIRONMENT = OPEN_LOBBY
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
 ON_ITS_SIDE: dict[str, Any] = {"viewport": {"width": 844, "height": 390}}
@@ -25,22 +23,6 @@ ENTER = """async ([room, name]) => {
   guests.at(-1).onopen = ({ target }) => target.send(JSON.stringify({ type: 'username', name }));
 }"""
 """Somebody else comes, from a socket of this page."""
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(tmp_path_factory.mktemp("service"), environment={"SIGHTLINE_OPEN_LOBBY": "local"}) as started:
-        yield started
-
-
-@pytest.fixture
-def room() -> str:
-    return unique_name("room")
-
-
-def at(chromium: Chromium, service: Service, room: str, name: str, **options: Any) -> AbstractContextManager[Person]:
-    """Somebody who has joined the room, on the service's own machine."""
-    return joined(chromium, f"{service.http}/call?room={room}", name, **options)
 
 
 def test_a_click_counts_while_others_come(chromium: Chromium, service: Service, room: str) -> None:

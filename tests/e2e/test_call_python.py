@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,16 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.test_call_page import MDN, lobby_url
 from tests.harness import bars
 from tests.harness.bar_code import read_bar_code
 from tests.harness.browser import Chromium
-from tests.harness.calls import ALLOWED, PATIENCE, TONE, Person, joined
-from tests.harness.kvs import unique_name
+from tests.harness.calls import ALLOWED, OPEN_LOBBY, PATIENCE, TONE, Person, at
+from tests.harness.mdn_page import MDN, lobby_url
 from tests.harness.polling import eventually
 from tests.harness.service import Command, Service
 
 pytestmark = pytest.mark.timeout(150)
+SERVICE_ENVIRONMENT = OPEN_LOBBY
 
 SOURCE = "test:320x180@15"
 TONES_OF_PYTHON = (440, 880)
@@ -47,19 +46,8 @@ CAMERA = f"""
 """A camera with bar codes, and a microphone with a tone of its own."""
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(tmp_path_factory.mktemp("service"), environment={"SIGHTLINE_OPEN_LOBBY": "local"}) as started:
-        yield started
-
-
-@pytest.fixture
-def room() -> str:
-    return unique_name("room")
-
-
 def at_page(chromium: Chromium, service: Service, room: str, name: str) -> Any:
-    return joined(chromium, f"{service.http}/call?room={room}", name, script=CAMERA)
+    return at(chromium, service, room, name, script=CAMERA)
 
 
 def entered(command: Command) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.harness.browser import Chromium
 from tests.harness.polling import eventually
+from tests.harness.service import Service
 
+OPEN_LOBBY = {"SIGHTLINE_OPEN_LOBBY": "local"}
+"""Settings of a service whose rooms are open to pages on its own machine."""
 ALLOWED = {"permissions": ["camera", "microphone"]}
 PATIENCE = 30_000
 """Milliseconds: two pages with cameras, on a machine that does other things too."""
@@ -127,6 +130,11 @@ def joined(chromium: Chromium, address: str, name: str, *, script: str = "", **o
         page.goto(address)
         join(page, name)
         yield Person(page, name)
+
+
+def at(chromium: Chromium, service: Service, room: str, name: str, **options: Any) -> AbstractContextManager[Person]:
+    """Somebody who has joined the room, on the service's own machine."""
+    return joined(chromium, f"{service.http}/call?room={room}", name, **options)
 
 
 def join(page: Page, name: str) -> None:

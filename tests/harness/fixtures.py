@@ -9,15 +9,19 @@ from pathlib import Path
 import pytest
 
 from tests.harness.browser import Chromium, launched
-from tests.harness.kvs import Kvs
+from tests.harness.kvs import Kvs, unique_name
 from tests.harness.service import CHECKOUT, Command, Service, running
 from tests.harness.web import NODE_MODULES, Site, serve_site
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One running service for a module; its end asserts exit code 0 in time and a log without tracebacks."""
-    with Service(tmp_path_factory.mktemp("service")) as started:
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One running service for a module, with the settings in the module's SERVICE_ENVIRONMENT.
+
+    Its end asserts exit code 0 in time and a log without tracebacks.
+    """
+    environment = getattr(request.module, "SERVICE_ENVIRONMENT", {})
+    with Service(tmp_path_factory.mktemp("service"), environment=environment) as started:
         yield started
 
 
@@ -92,6 +96,12 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     request.getfixturevalue("node_modules")
     with serve_site(request.path.parent / "pages") as serving:
         yield serving
+
+
+@pytest.fixture
+def room() -> str:
+    """The name of a room of the lobby in which nobody has been."""
+    return unique_name("room")
 
 
 @pytest.fixture(scope="session")

@@ -20,16 +20,8 @@ from tests.harness.polling import eventually
 from tests.harness.service import Command, Service, free_port
 
 PACKETS = 60
+SERVICE_ENVIRONMENT = {"SIGHTLINE_TURN_ALLOW_PEER": "127.0.0.0/8"}  # the peers here are on loopback, closed by default
 TRANSPORTS = ["udp", "tcp", "tls"]
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The peers of these tests are on loopback, which is closed by default."""
-    with Service(
-        tmp_path_factory.mktemp("service"), environment={"SIGHTLINE_TURN_ALLOW_PEER": "127.0.0.0/8"}
-    ) as started:
-        yield started
 
 
 def metric(service: Service, name: str, **labels: str) -> float:
