@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import av
 import numpy as np
@@ -20,6 +20,7 @@ from ..errors import UnsupportedMedia
 from .encoders import AudioEncoder
 from .feed import Feed
 from .ladder import Ladder
+from .live_input import READ_LIMIT
 from .lower_rungs import LowerRungs
 from .renditions import Renditions
 from .run import Made
@@ -45,6 +46,16 @@ _AHEAD = 0.2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 """Seconds before what failed or ended is begun anew; doubled each time."""
 
+_REPEATED_AFTER = 1.0
+"""Seconds after which a slow source's last picture is sent again: viewers take 2 s for a picture that has stopped, and
+who comes to a time-lapse sees something at once. One that is not slow shall be seen to stop."""
+
+_LATE = 3
+"""Pictures that may be missing before a slow source is held to be lost."""
+
+_AGAIN: Final = object()
+"""Stands for the picture before."""
+
 
 class OwnSource:
     """Encodes what async generators yield: once, for all viewers, in threads of its own.
@@ -58,7 +69,8 @@ class OwnSource:
         source = sightline.Source(pictures, width=1280, height=720)
 
     A picture is taken to be of the moment in which it is yielded. The generators run from the first viewer on; one that
-    ends or fails is called again, and viewers see ``source-lost`` meanwhile.
+    ends or fails is called again, and viewers see ``source-lost`` meanwhile, as they do when no picture is yielded for
+    4 s, or for the time of three at the ``frame_rate``.
     """
 
     def __init__(
@@ -75,15 +87,18 @@ class OwnSource:
     ) -> None:
         """``width`` and ``height``: what is sent, in pixels; ``bitrate``: of the video, in bits per second.
 
-        ``renditions`` and ``transcode`` as in ``open_source``. Raises UnsupportedMedia for a size that cannot be
-        encoded, and ConfigError.
+        ``frame_rate``: pictures per second; of a slow source the true one, as 0.1, lest its pauses be taken for a loss.
+        ``renditions`` and ``transcode`` as in ``open_source``. Raises UnsupportedMedia for a size or a rate that cannot
+        be encoded, and ConfigError.
         """
+        if not 0 < frame_rate <= 240:
+            raise UnsupportedMedia(f"{frame_rate} pictures per second cannot be encoded. Give a rate up to 240.")
         if not (16 <= width <= 7680 and 16 <= height <= 4320) or width % 2 or height % 2:
             raise UnsupportedMedia(f"Pictures of {width}x{height} cannot be encoded. Give even sizes from 16x16 on.")
         self._make = {"video": pictures} | ({"audio": sounds} if sounds is not None else {})
         follow = self._follow_demand
         self._renditions = Renditions(
-            VideoFormat(width, height, frame_rate),
+            VideoFormat(width, height, max(frame_rate, 1 / _REPEATED_AFTER)),
             ladder=Ladder.parse(renditions, transcode=transcode),
             transcode=transcode,
             bitrate=bitrate,
@@ -95,6 +110,11 @@ class OwnSource:
         self._threads: list[threading.Thread] = []
         self._told: Callable[[str | None], None] | None = None
         self._missing: set[str] = set()
+        self._silence = max(READ_LIMIT, _LATE / frame_rate)
+        self._is_slow = frame_rate < 1 / _REPEATED_AFTER
+        self._yielded = self._shown = 0.0
+        """When a generator gave a picture last, and when the encoder was given one, if only the same again."""
+        self._watch_timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._started = 0.0
 
@@ -118,7 +138,7 @@ class OwnSource:
         return self._audio
 
     def follow(self, told: Callable[[str | None], None]) -> None:
-        """Call ``told`` with why when a generator ended or failed, and with None when all yield again."""
+        """Call ``told`` with why when a generator ended, failed or stalls, and with None when all yield again."""
         self._told = told
 
     def request_keyframe(self) -> None:
@@ -128,6 +148,8 @@ class OwnSource:
     async def aclose(self) -> None:
         """End all subscriptions, generators and threads. Idempotent."""
         self._closed = True
+        if self._watch_timer is not None:
+            self._watch_timer.cancel()
         for feed in self._feeds():
             feed.end()
         tasks, self._tasks = self._tasks, []
@@ -163,6 +185,8 @@ class OwnSource:
                 self._run(kind, partial(self._encode_sounds, loop, waiting))
             self._queues.append(waiting)
             self._tasks.append(loop.create_task(self._take(kind, make, waiting), name=f"own {kind}"))
+        self._yielded = self._shown = time.monotonic()
+        self._watch(loop, self._queues[0])
 
     def _run(self, name: str, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, name=f"sightline-own-{name}", daemon=True)
@@ -178,17 +202,39 @@ class OwnSource:
                 async for item in make():
                     if kind in self._missing:
                         pause = _FIRST_PAUSE
+                        log.info("the source's own code for %s yields again", kind)
                         self._tell(kind, None)
+                    now = time.monotonic()
+                    if kind == "video":
+                        self._yielded = self._shown = now
                     with suppress(queue.Full):
-                        waiting.put_nowait((item, time.monotonic() - self._started))
+                        waiting.put_nowait((item, now - self._started))
                     await asyncio.sleep(0)  # A generator that never waits for anything holds up nobody else.
                 reason = f"The source's own code for {kind} has ended."
+                if kind not in self._missing:
+                    log.warning("%s It is begun anew.", reason)
             except Exception as error:  # whatever a program of somebody else's raises
                 log.exception("the source's own code for %s failed; it is begun anew", kind)
                 reason = f"The source's own code for {kind} failed: {type(error).__name__}"
             self._tell(kind, reason)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, pictures: queue.Queue[tuple[Any, float] | None]) -> None:
+        """Repeats the last picture of a slow source, and says so when a generator stalls. Sound may pause."""
+        now = time.monotonic()
+        if "video" not in self._missing:
+            if now - self._yielded >= self._silence:
+                reason = f"The source's own code for video has yielded no picture for {self._silence:g} s."
+                log.warning("the source is lost: %s It is waited for.", reason)
+                self._tell("video", reason)
+            elif self._is_slow and now - self._shown >= _REPEATED_AFTER and "pictures" not in self._missing:
+                self._shown = now
+                with suppress(queue.Full):
+                    pictures.put_nowait((_AGAIN, now - self._started))
+        due = min(self._yielded + self._silence, self._shown + _REPEATED_AFTER)
+        pause = due - now if due > now else _REPEATED_AFTER / 2
+        self._watch_timer = loop.call_later(pause, self._watch, loop, pictures)
 
     def _tell(self, kind: str, reason: str | None) -> None:
         if self._closed:
@@ -205,8 +251,14 @@ class OwnSource:
     ) -> None:
         encodings = [rendition.begin() for rendition in self._renditions.tops]
 
+        last: av.VideoFrame | None = None
+
         def encode(picture: object, seconds: float) -> None:
-            frame = _picture_frame(picture)
+            nonlocal last
+            frame = last if picture is _AGAIN else _picture_frame(picture)
+            last = frame
+            if frame is None:  # there was none yet
+                return
             lower.put(frame, seconds)
             for encoding in encodings:
                 for made in encoding.encode(frame, seconds=seconds):
@@ -249,7 +301,7 @@ class OwnSource:
                 found = None
             except Exception as error:  # whatever PyAV and numpy make of a strange object
                 found = f"The {what} of the source's own code cannot be used: {error}"
-            if found != complaint:
+            if found != complaint and item[0] is not _AGAIN:
                 complaint = found
                 if found is not None:
                     log.warning("%s", found)

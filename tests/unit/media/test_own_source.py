@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from typing import Any
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 import sightline
 from sightline.errors import UnsupportedMedia
+from sightline.media import own_source as own_source_module
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(60)]
 
@@ -100,6 +102,62 @@ async def test_pictures_that_cannot_be_used_are_told_once_and_the_next_good_one_
     assert len([record for record in caplog.records if "cannot be used" in record.getMessage()]) == 1
 
 
+async def test_a_generator_that_stalls_is_told_and_goes_on_when_it_yields_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(own_source_module, "READ_LIMIT", 0.5)
+    go_on = asyncio.Event()
+
+    async def pictures() -> AsyncIterator[object]:
+        yield GOOD
+        await go_on.wait()
+        while True:
+            yield GOOD
+            await asyncio.sleep(0.02)
+
+    source = sightline.Source(pictures, width=320, height=180)
+    told: asyncio.Queue[str | None] = asyncio.Queue()
+    source.follow(told.put_nowait)
+    try:
+        async with asyncio.timeout(40):
+            subscription = source.video.subscribe()
+            assert await subscription.next() is not None
+            assert "no picture for 0.5 s" in str(await told.get())
+            go_on.set()
+            assert await told.get() is None
+            assert await subscription.next() is not None
+    finally:
+        await source.aclose()
+    assert told.empty(), "each change is told once"
+    assert len([record for record in caplog.records if "the source is lost" in record.getMessage()]) == 1
+
+
+async def test_a_slow_source_is_not_lost_and_its_last_picture_is_there_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_source_module, "READ_LIMIT", 0.2)
+    monkeypatch.setattr(own_source_module, "_REPEATED_AFTER", 0.1)
+
+    async def pictures() -> AsyncIterator[object]:
+        yield GOOD
+        await asyncio.Event().wait()
+
+    source = sightline.Source(pictures, width=320, height=180, frame_rate=0.01)
+    told: list[str | None] = []
+    source.follow(told.append)
+    try:
+        async with asyncio.timeout(40):
+            early = source.video.subscribe()
+            assert await early.next() is not None
+            late = source.video.subscribe()
+            taken = [await late.next() for _ in range(8)]
+    finally:
+        await source.aclose()
+    decoder = av.CodecContext.create("h264", "r")
+    frames = [frame for unit in taken if unit is not None for frame in decoder.decode(av.Packet(unit.data))]
+    assert len(frames) == 8
+    assert all(abs(float(frame.to_ndarray(format="rgb24").mean()) - 200) < 4 for frame in frames)
+    assert told == []
+
+
 async def test_a_generator_that_never_waits_holds_up_nobody() -> None:
     async def pictures() -> AsyncIterator[object]:
         while True:
@@ -141,10 +199,12 @@ async def test_sound_that_is_yielded_by_the_tenth_of_a_second_is_whole() -> None
     assert all(later - earlier >= 960 for earlier, later in pairwise(stamps))
 
 
-def test_a_size_that_cannot_be_encoded_is_refused() -> None:
+@pytest.mark.parametrize("wrong", [{"width": 321}, {"height": 8}, {"frame_rate": 0.0}, {"frame_rate": float("nan")}])
+def test_what_cannot_be_encoded_is_refused(wrong: dict[str, float]) -> None:
     async def nothing() -> AsyncIterator[np.ndarray]:
         return
         yield
 
+    options: dict[str, Any] = {"width": 320, "height": 180, **wrong}
     with pytest.raises(UnsupportedMedia):
-        sightline.Source(nothing, width=321, height=180)
+        sightline.Source(nothing, **options)
