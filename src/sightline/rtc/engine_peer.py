@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..sessions.connection_state import Reason
 from ..timers import DEFAULT_TIMERS, Timers
 from .both_ways import BothWays
 from .certificates import Certificate
 from .ice.config import IceConfig
-from .link import LinkMedia, PeerLink
+from .link import PeerLink
+from .link_media import LinkMedia
 from .outgoing import OutgoingMedia
 from .receiving import Receiving
 from .rtp.fanout import Fanout
-from .rtp.incoming import EncodedFrame
 from .rtp.rtcp import Goodbye, MalformedRtcp
 from .sending import EXTENSIONS, Sending
 from .stats import PeerStatistics
 
 __all__ = ["EnginePeer"]
-
-log = logging.getLogger(__name__)
 
 
 class EnginePeer(PeerLink):
@@ -49,8 +46,6 @@ class EnginePeer(PeerLink):
             extensions=EXTENSIONS,
             takes_media=hears,
         )
-        self.on_frame: Callable[[EncodedFrame], None] | None = None
-        """See ``Peer``."""
         self._sending = Sending(fanout, source, send=self._ice.send, on_error=self._break)
         self._both: BothWays | None = None
         if hears:
@@ -100,11 +95,3 @@ class EnginePeer(PeerLink):
 
     def _next_deadline(self) -> float | None:
         return self._both.next_time() if self._both is not None else None
-
-    def _hand_over(self, frame: EncodedFrame) -> None:
-        if self.on_frame is None:
-            return
-        try:
-            self.on_frame(frame)
-        except Exception:
-            log.exception("what a viewer said was not taken")

@@ -13,7 +13,6 @@ import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Protocol
 
 import msgspec
 from aioice import Candidate
@@ -36,13 +35,14 @@ from .ice.agent import IceAgent
 from .ice.config import IceConfig, IceTimes
 from .ice.session import IceSession
 from .identity import read_offer
+from .link_media import LinkMedia
 from .peer import CandidateListener, IceServer
+from .rtp.incoming import EncodedFrame
 from .sdp import (
     Agreement,
     Description,
     LocalTransport,
     Origin,
-    OurMedia,
     Ours,
     Setup,
     agree,
@@ -51,40 +51,11 @@ from .sdp import (
     parse_description,
     write_description,
 )
-from .srtp import SrtpSession
 from .transport import SecureTransport
 
-__all__ = ["LinkMedia", "PeerLink"]
+__all__ = ["PeerLink"]
 
 log = logging.getLogger(__name__)
-
-
-class LinkMedia(Protocol):
-    """The streams of one connection: ``Sending`` of a master, ``Receiving`` of a viewer."""
-
-    def wishes(self) -> Sequence[OurMedia]:
-        """What we bring into a negotiation."""
-
-    def agreed(self, agreement: Agreement) -> None:
-        """A negotiation is done, the first or a later one."""
-
-    def keys(self, srtp: SrtpSession) -> None:
-        """The handshake is done."""
-
-    def start(self) -> None:
-        """Both ends are connected (again)."""
-
-    def pause(self) -> None:
-        """Nothing is sent any more until ``start``."""
-
-    def path_changed(self) -> None:
-        """What is on its way may be lost."""
-
-    def goodbye(self) -> None:
-        """Say that the streams end (RFC 3550 §6.6)."""
-
-    def close(self) -> None:
-        """Let go of everything. Idempotent."""
 
 
 class PeerLink(ABC):
@@ -106,6 +77,8 @@ class PeerLink(ABC):
         """
         self.on_change: Callable[[], None] | None = None
         self.on_candidate: CandidateListener | None = None
+        self.on_frame: Callable[[EncodedFrame], None] | None = None
+        """Gets each frame that the peer sends, at once. What it raises is logged, and the frame is lost."""
         self._machine = ConnectionMachine(time.monotonic(), timers=timers)
         self._controlling = controlling
         self._config = ice
@@ -222,9 +195,14 @@ class PeerLink(ABC):
         if self._local is None or self._agreement is None:
             raise PeerError("There is nothing to restart: no offer was answered yet.")
         agent = await self._new_agent(ice_servers)
-        offer = make_restart_offer(self._local, origin=self._next_origin(), transport=self._local_transport(agent))
+        held = make_restart_offer(self._local, origin=self._next_origin(), transport=self._local_transport(agent))
+        offer = self._reoffered(held)
         self._offered = offer, agent
         return write_description(offer)
+
+    def _reoffered(self, offer: Description) -> Description:
+        """A later offer of ours, before it goes out: what we send may be something else by now."""
+        return offer
 
     async def accept(self, answer_sdp: str) -> None:
         """See ``Peer``. An answer to an offer that another one has overtaken is ignored."""
@@ -367,6 +345,15 @@ class PeerLink(ABC):
 
     def _pass_data(self, data: bytes) -> None:
         self._channels.receive(data)
+
+    def _hand_over(self, frame: EncodedFrame) -> None:
+        """For what receives media."""
+        if self.on_frame is None:
+            return
+        try:
+            self.on_frame(frame)
+        except Exception:
+            log.exception("a frame was not taken")
 
     def _break(self, error: Exception) -> None:
         log.error("a connection broke, which it should not: %r", error, exc_info=error)

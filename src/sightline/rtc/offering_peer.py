@@ -1,27 +1,20 @@
-"""A connection that may begin: the offers of a viewer and of a caller, and what either does with frames that come."""
+"""A connection that may begin: the offers of a viewer and of a caller."""
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..errors import InvalidSdp, PeerError
 from .link import PeerLink
 from .peer import IceServer
-from .rtp.incoming import EncodedFrame
 from .sdp import make_offer, parse_description, write_description
 
 __all__ = ["OfferingPeer"]
 
-log = logging.getLogger(__name__)
-
 
 class OfferingPeer(PeerLink):
     """What ``ViewerPeer`` and ``CallPeer`` have in common. Everything happens in the event loop's thread."""
-
-    on_frame: Callable[[EncodedFrame], None] | None = None
-    """Gets each frame at once. What it raises is logged, and the frame is lost."""
 
     @property
     def last_heard(self) -> float:
@@ -63,11 +56,3 @@ class OfferingPeer(PeerLink):
                 self._withdraw()
                 raise InvalidSdp("The answer is of another session: the other side has no keys of this one any more.")
         await super().accept(answer_sdp)
-
-    def _hand_over(self, frame: EncodedFrame) -> None:
-        if self.on_frame is None:
-            return
-        try:
-            self.on_frame(frame)
-        except Exception:
-            log.exception("a frame was not taken")
