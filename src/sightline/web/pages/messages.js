@@ -70,7 +70,7 @@ export const MESSAGES = Object.freeze({
   'notice.offline': { en: 'This device has no network. The picture comes by itself as soon as there is one.', ko: '이 기기가 네트워크에 연결되어 있지 않습니다. 연결되면 화면이 자동으로 나타납니다.' },
   'notice.camera-offline': { en: 'The camera is switched off or not connected. The picture comes by itself as soon as it is back.', ko: '카메라가 꺼져 있거나 연결되어 있지 않습니다. 카메라가 돌아오면 화면이 자동으로 나타납니다.' },
   'notice.camera-silent': { en: 'The camera does not react: it may have lost its power or its network. The picture comes by itself as soon as it is back.', ko: '카메라가 반응하지 않습니다. 전원이나 네트워크가 끊겼을 수 있습니다. 카메라가 돌아오면 화면이 자동으로 나타납니다.' },
-  'notice.no-media': { en: 'The picture has stopped: the camera sends no new one. It goes on by itself as soon as it does.', ko: '카메라가 새 영상을 보내지 않아 화면이 멈췄습니다. 다시 보내면 자동으로 이어집니다.' },
+  'notice.no-media': { en: 'The camera is connected, but sends no picture at the moment. It comes by itself as soon as there is one.', ko: '카메라에 연결되었지만 지금은 영상이 오지 않습니다. 영상이 오면 화면이 자동으로 나타납니다.' },
   'notice.source-lost': { en: 'The camera has lost its picture source: a cable, a device or its network. The picture goes on by itself as soon as it is back.', ko: '카메라의 영상 입력(케이블, 장치 또는 네트워크)이 끊어졌습니다. 복구되면 화면이 자동으로 이어집니다.' },
   'notice.other': { en: '{what}. Trying again…', ko: '{what}. 다시 시도하고 있습니다…' },
 
