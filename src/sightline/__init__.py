@@ -7,7 +7,8 @@ server installs without.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False
+"""As that of `typing`, whose import takes longer than Python's own start: Ctrl-C at once would show it."""
 
 if TYPE_CHECKING:
     from .call import Call, CallEnded

@@ -129,6 +129,31 @@ def test_python_dash_m_works_too(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, f"sightline {__version__}\n")
 
 
+@pytest.mark.parametrize("module", ["sightline.errors", "sightline.cli.parser", "sightline.observe.log"])
+def test_ctrl_c_while_modules_load_is_quiet(tmp_path: Path, module: str) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "class CtrlC:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == sys.argv[1]:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, CtrlC())\n"
+        "from sightline.cli import main\n"
+        "sys.exit(main(['master', 'porch']))\n"
+    )
+    source = str(Path(__file__).parents[3] / "src")
+    done = subprocess.run(
+        [sys.executable, "-c", code, module],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, "PYTHONPATH": source},
+        cwd=tmp_path,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_help_does_not_wait_for_heavy_imports(tmp_path: Path) -> None:
     code = (
         "import sys; from sightline.cli.parser import build_parser; build_parser();"
