@@ -16,17 +16,25 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Self
 
 import av
 
 from sightline.media.encoders import AudioEncoder, VideoEncoder
 from sightline.media.picture import MovingPicture
+from sightline.media.picture_size import nal_units
 from sightline.media.tone import SAMPLE_RATE, tone_frame
 from sightline.media.units import VideoFormat
+from tests.harness.service import free_port
 
 RATE = 30
 PACKET = 1200
+
+
+def coded_pictures(data: bytes) -> set[bytes]:
+    """The slices of H.264 in Annex B form: of what is passed through they stay the same."""
+    return {unit for unit in nal_units(data) if unit[0] & 0x1F in (1, 5)}
 
 
 class RtspCamera:
@@ -42,15 +50,19 @@ class RtspCamera:
         keyframes: int = 30,
         draw: object = None,
         codec: str = "H264",
+        aspect: Fraction | None = None,
     ) -> None:
         """`password`: of the user `admin`. `keyframes`: pictures from one to the next. `draw(number, seconds)`: own.
 
-        `codec`: what it says that it sends.
+        `codec`: what it says that it sends. `aspect`: of its pixels, width to height.
         """
         self._password, self._digest, self._sound = password, digest, sound
         self._size, self._keyframes = size, keyframes
         self._draw = draw
         self._codec = codec
+        self._aspect = aspect
+        self.sent: set[bytes] = set()
+        """The coded pictures so far."""
         self._nonce = secrets.token_hex(8)
         self._connections: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -78,8 +90,8 @@ class RtspCamera:
         """Listen, on the same port as before."""
         server = socket.socket()
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.port = self.port or free_port()
         server.bind(("127.0.0.1", self.port))
-        self.port = server.getsockname()[1]
         server.listen()
         self._server = server
         self._here.set()
@@ -165,6 +177,8 @@ class RtspCamera:
         width, height = self._size
         drawing = MovingPicture(width, height, title="RTSP")
         encoder = VideoEncoder(VideoFormat(width, height, RATE))
+        if self._aspect is not None:
+            encoder._codec.sample_aspect_ratio = self._aspect
         sounds = AudioEncoder()
         samples = 0
         for number in itertools.count():
@@ -174,6 +188,7 @@ class RtspCamera:
             else:
                 picture = drawing.draw(number, seconds=seconds, caption="")
             for unit in encoder.encode(picture, seconds=seconds, keyframe=number % self._keyframes == 0):
+                self.sent |= coded_pictures(unit.data)
                 yield 0, seconds, unit.timestamp, unit.data
             while self._sound and samples / SAMPLE_RATE <= seconds:
                 for unit in sounds.encode(tone_frame(samples, 960), seconds=samples / SAMPLE_RATE):

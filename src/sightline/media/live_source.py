@@ -25,6 +25,7 @@ from .live_input import HANG_LIMIT, READ_LIMIT, LiveInput, words_of
 from .live_worker import SoundWorker, Worker
 from .renditions import Renditions
 from .run import Made
+from .turning import is_oblong, stretched
 from .units import AUDIO_CLOCK, VIDEO_CLOCK, AudioFormat, EncodedUnit, VideoFormat
 
 __all__ = ["LiveSource"]
@@ -82,10 +83,10 @@ class LiveSource:
             if isinstance(error, MediaError):
                 raise
             raise SourceNotFound(f"{input.name} opens, but sends nothing. Check that it is not held up.") from None
-        self._passes = bitrate is None and encoder is None and self._can_pass(self._container)
+        passes = bitrate is None and encoder is None and self._can_pass(self._container)
         follow = self._follow_demand
         self._gop = GopCache(VIDEO_CLOCK)
-        self._plain = Feed(format, on_demand_change=follow, gop=self._gop) if self._passes else None
+        self._plain = Feed(format, on_demand_change=follow, gop=self._gop) if passes else None
         self._renditions = Renditions(
             format,
             ladder=ladder or Ladder(),
@@ -116,11 +117,6 @@ class LiveSource:
     def audio(self) -> Feed | None:
         """The sound, if any."""
         return self._audio
-
-    @property
-    def passes_through(self) -> bool:
-        """Whether the pictures are sent as they come."""
-        return self._passes
 
     @property
     def lost(self) -> str | None:
@@ -188,9 +184,10 @@ class LiveSource:
             )
         rate = float(stream.average_rate or stream.guessed_rate or 30)
         profile = profile_of(codec.extradata) if codec.name == "h264" else None
+        width, height = stretched(codec.width, codec.height, stream.sample_aspect_ratio)
         return VideoFormat(
-            codec.width // 2 * 2,
-            codec.height // 2 * 2,
+            width // 2 * 2,
+            height // 2 * 2,
             rate if 1 <= rate <= 240 else 30.0,
             profile_level_id=profile or "42e01f",
         )
@@ -199,6 +196,9 @@ class LiveSource:
         stream = container.streams.video[0]
         codec = stream.codec_context
         if codec.name != "h264" or codec.profile not in PROFILES or codec.pix_fmt not in ("yuv420p", "yuvj420p"):
+            return False
+        if is_oblong(stream.sample_aspect_ratio):
+            log.info("%s has oblong pixels: it is encoded, as browsers take them for square", self._input.name)
             return False
         if codec.has_b_frames and codec.profile not in ("Baseline", "Constrained Baseline"):
             # Some cameras only say that they might: whether they do is seen in the order of the times.

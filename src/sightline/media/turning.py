@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import av
 
-__all__ = ["Turning", "is_changed", "shown_size"]
+__all__ = ["Turning", "is_changed", "is_oblong", "shown_size", "stretched"]
 
 _FILTERS: Final[dict[int, tuple[tuple[str, str | None], ...]]] = {
     90: (("transpose", "clock"),),
@@ -16,11 +16,23 @@ _FILTERS: Final[dict[int, tuple[tuple[str, str | None], ...]]] = {
 }
 
 
+_SQUARE: Final = 0.01
+"""What is off by less nobody sees: 1280:1281 comes of sizes that were rounded."""
+
+
+def is_oblong(aspect: Fraction | None) -> bool:
+    """Whether pixels of this width to their height have to be stretched: browsers take all for square."""
+    return bool(aspect and 1 / 4 <= aspect <= 4 and abs(aspect - 1) > _SQUARE)
+
+
+def stretched(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
+    """The size in square pixels, not yet even."""
+    return (round(width * aspect) if aspect and is_oblong(aspect) else width), height
+
+
 def shown_size(picture: av.VideoFrame, aspect: Fraction | None) -> tuple[int, int]:
     """Width and height in which it is shown, both even; ``aspect``: of a pixel, None where it is square."""
-    width, height = picture.width, picture.height
-    if aspect and 1 / 4 <= aspect <= 4:
-        width = round(width * aspect)
+    width, height = stretched(picture.width, picture.height, aspect)
     if clockwise(picture) in (90, 270):
         width, height = height, width
     return max(2, width // 2 * 2), max(2, height // 2 * 2)
@@ -28,7 +40,7 @@ def shown_size(picture: av.VideoFrame, aspect: Fraction | None) -> tuple[int, in
 
 def is_changed(picture: av.VideoFrame, aspect: Fraction | None) -> bool:
     """Whether it is shown otherwise than it is stored."""
-    return bool(clockwise(picture)) or bool(aspect and aspect != 1)
+    return bool(clockwise(picture)) or is_oblong(aspect)
 
 
 def clockwise(picture: av.VideoFrame) -> int:

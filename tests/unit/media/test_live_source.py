@@ -20,13 +20,14 @@ from sightline.media import live_input as live_input_module
 from sightline.media import live_source as live_source_module
 from sightline.media.bar_code import read_bar_code
 from sightline.media.feed import Feed
+from sightline.media.h264_file import access_units
 from sightline.media.live_input import LiveInput, live_input
 from sightline.media.live_source import LiveSource
 from sightline.media.picture import MovingPicture
 from sightline.media.source import open_source
 from sightline.media.units import EncodedUnit
 from tests.harness.device import Device
-from tests.harness.rtsp import RtspCamera
+from tests.harness.rtsp import RtspCamera, coded_pictures
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(90)]
 
@@ -55,6 +56,15 @@ def numbers(units: list[EncodedUnit], codec: str = "h264") -> list[int | None]:
     return [read_bar_code(frame.to_ndarray(format="rgb24")) for frame in frames]
 
 
+def coded(units: list[EncodedUnit]) -> set[bytes]:
+    return set().union(*(coded_pictures(unit.data) for unit in units))
+
+
+def stored(path: Path) -> set[bytes]:
+    with av.open(str(path)) as container:
+        return set().union(*(coded_pictures(data) for _, (data, _) in access_units(container)))
+
+
 async def opening(url: str, transport: str = "tcp") -> LiveSource:
     input = live_input(url, transport=transport)
     assert input is not None
@@ -66,10 +76,10 @@ async def test_a_cameras_pictures_and_sound_are_passed_through(opened: list[Live
     with RtspCamera(sound=True) as camera:
         source = await opening(camera.url, transport)
         opened.append(source)
-        assert source.passes_through
         assert source.video.profile_level_id.startswith("42")
         assert source.audio is not None
         pictures, sounds = await asyncio.gather(taken(source.video, 40), taken(source.audio, 40))
+        assert coded(pictures) <= camera.sent
         shown = numbers(pictures)
         assert None not in shown
         assert all(later == (earlier or 0) + 1 for earlier, later in pairwise(shown)), "each picture once, in order"
@@ -77,6 +87,22 @@ async def test_a_cameras_pictures_and_sound_are_passed_through(opened: list[Live
         assert all(unit.data.startswith(b"\0\0\0\1") for unit in pictures)
         assert all(later.timestamp > earlier.timestamp for earlier, later in pairwise(pictures))
         assert all(len(unit.data) > 3 for unit in sounds)
+
+
+async def test_oblong_pixels_are_stretched_as_browsers_take_all_for_square(opened: list[LiveSource]) -> None:
+    with RtspCamera(size=(160, 180), aspect=Fraction(2, 1)) as camera:
+        opened.append(await opening(camera.url))
+        pictures = await taken(opened[0].video, 5)
+    decoder = av.CodecContext.create("h264", "r")
+    frames = [frame for unit in pictures for frame in decoder.decode(av.Packet(unit.data))]
+    assert [(frame.width, frame.height) for frame in frames] == [(320, 180)] * 5
+
+
+async def test_pixels_that_are_hardly_oblong_cost_no_encoding(opened: list[LiveSource]) -> None:
+    with RtspCamera(aspect=Fraction(320, 321)) as camera:
+        opened.append(await opening(camera.url))
+        pictures = await taken(opened[0].video, 5)
+    assert coded(pictures) <= camera.sent
 
 
 async def test_a_viewer_without_h264_has_vp8(opened: list[LiveSource]) -> None:
@@ -148,7 +174,6 @@ async def test_raw_pictures_of_a_device_are_encoded(opened: list[LiveSource]) ->
     input = LiveInput("testsrc=size=320x180:rate=30,realtime", "lavfi")
     source = await asyncio.to_thread(LiveSource, input)
     opened.append(source)
-    assert not source.passes_through
     begun = time.monotonic()
     units = await taken(source.video, 20)
     assert units[0].keyframe
@@ -302,9 +327,9 @@ async def test_a_recording_that_comes_all_at_once_is_played_in_real_time(
     path = recorded(tmp_path / "film.mkv", pictures=90, **options)
     source = await opening(f"ffmpeg:matroska:{path}")
     opened.append(source)
-    assert source.passes_through == (options["bf"] == "0")
     begun = time.monotonic()
     pictures = await taken(source.video, 45)
+    assert (coded(pictures) <= stored(path)) == (options["bf"] == "0")
     span = (pictures[-1].timestamp - pictures[0].timestamp) / 90_000
     assert span > 1.4
     assert time.monotonic() - begun > span - 0.8, "no faster than it was filmed"
@@ -314,7 +339,6 @@ async def test_pictures_with_b_frames_come_at_their_own_times(tmp_path: Path, op
     path = recorded(tmp_path / "film.mkv", pictures=240, bf="3")
     source = await opening(f"ffmpeg:matroska:{path}")
     opened.append(source)
-    assert not source.passes_through
     pictures = await taken(source.video, 30)
     shown = numbers(pictures)
     zeros = [unit.timestamp / 90_000 - (number or 0) / 30 for unit, number in zip(pictures, shown, strict=True)]
