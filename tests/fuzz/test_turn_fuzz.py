@@ -119,7 +119,9 @@ def test_messages_of_strangers_and_of_clients_with_credentials(
     st.lists(
         st.tuples(
             st.integers(0, 7),
-            st.sampled_from(["allocate", "release", "refresh", "permit", "bind", "send", "data", "later", "lost"]),
+            st.sampled_from(
+                ["allocate", "release", "refresh", "permit", "bind", "send", "data", "heard", "later", "lost"]
+            ),
             HOSTS,
             st.integers(0x3FFF, 0x4004),
         ),
@@ -148,10 +150,15 @@ def test_whatever_clients_do(steps: list[tuple[int, str, str, int]]) -> None:
             case "data" if allocation is not None:
                 found = lab.server.outgoing(allocation, channel, 100, 1, lab.now)
                 if found is not None:
-                    target, leaves = lab.server.target(found.peer, found.verdict, 1)
-                    assert not leaves or lab.rules.verdict(found.peer[0]) is Verdict.ALLOWED
+                    target, leaves = lab.server.target(allocation, found.peer, found.verdict, 1, lab.now)
+                    asked = found.peer in allocation.asking and lab.rules.verdict(found.peer[0]) is Verdict.OWN
+                    assert not leaves or asked or lab.rules.verdict(found.peer[0]) is Verdict.ALLOWED
                     if target is not None:
                         lab.server.incoming(target, allocation.relayed, 100, 1, lab.now)
+            case "heard" if allocation is not None:
+                check = [(Attribute.USERNAME, b"theirs:ours")]
+                data = encode(Kind.REQUEST, Method.BINDING, bytes(12), check, key=b"password")
+                lab.server.heard(allocation, (host, channel), data, lab.now)
             case "send":
                 data = encode(Kind.INDICATION, Method.SEND, bytes(12), [peer, (Attribute.DATA, b"x" * 50)])
                 hostile.take(client, data)

@@ -91,7 +91,7 @@ class Allocation:
     """A relayed address that stands for a client. Times are seconds of the clock that `RelayServer` is given."""
 
     __slots__ = (
-        *("answer", "bandwidth", "by_peer", "channels", "credential", "ends_at", "expires_at", "handle"),
+        *("answer", "asking", "bandwidth", "by_peer", "channels", "credential", "ends_at", "expires_at", "handle"),
         *("path", "permissions", "relayed", "transaction", "version", "watched_at"),
     )
 
@@ -113,6 +113,8 @@ class Allocation:
         """By address, until when."""
         self.channels: dict[int, Channel] = {}
         self.by_peer: dict[Address, Channel] = {}
+        self.asking: dict[Address, float] = {}
+        """This machine's own ports that have sent an ICE check, until when they are answered."""
         self.transaction = b""
         """Of the request that made it."""
         self.answer = b""
@@ -121,6 +123,7 @@ class Allocation:
     def forget_expired(self, now: float) -> None:
         """Room for new permissions and channels."""
         self.permissions = {host: until for host, until in self.permissions.items() if until > now}
+        self.asking = {peer: until for peer, until in self.asking.items() if until > now}
         for channel in [channel for channel in self.channels.values() if channel.expires_at <= now]:
             del self.channels[channel.number]
             del self.by_peer[channel.peer]

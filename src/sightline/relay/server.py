@@ -458,7 +458,7 @@ class RelayServer:
             return []
         if not self._passes(allocation, len(data), 1, now):
             return []
-        target, leaves = self.target(peer, self.rules.verdict(peer[0]), 1)
+        target, leaves = self.target(allocation, peer, self.rules.verdict(peer[0]), 1, now)
         if leaves:
             return [ToPeer(allocation, peer, data)]
         if target is None:
@@ -490,7 +490,9 @@ class RelayServer:
         counters.bytes_to_peers += size
         return True
 
-    def target(self, peer: Address, verdict: Verdict, packets: int) -> tuple[Allocation | None, bool]:
+    def target(
+        self, allocation: Allocation, peer: Address, verdict: Verdict, packets: int, now: float
+    ) -> tuple[Allocation | None, bool]:
         """Where data for a peer go: to an allocation of this server, in memory; or out of the socket (True)."""
         if verdict is Verdict.ALLOWED:
             return None, True
@@ -498,10 +500,32 @@ class RelayServer:
         if target is not None:
             self.counters.packets_in_memory += packets
             return target, False
-        if verdict is Verdict.OWN_OPEN:
+        if verdict is Verdict.OWN_OPEN or (verdict is Verdict.OWN and allocation.asking.get(peer, 0.0) > now):
             return None, True
         self.counters.rejected["own-port"] += packets
         return None, False
+
+    def heard(self, allocation: Allocation, peer: Address, data: bytes, now: float) -> None:
+        """A peer's datagram that may be an ICE check, over the network. Raises nothing.
+
+        This machine's own ports are closed to guests. One that sends a check of its own accord wants an answer, so it
+        gets what the client has for it: it is a viewer on this machine, while services never begin by themselves.
+        """
+        if allocation.permissions.get(peer[0], 0.0) <= now or self.rules.verdict(peer[0]) is not Verdict.OWN:
+            return
+        try:
+            message = parse(data)
+        except MalformedMessage:
+            return
+        if message.kind != Kind.REQUEST or message.method != Method.BINDING:
+            return
+        if Attribute.USERNAME not in message.attributes or not message.integrity_at:
+            return  # it asks for its address, and not for a path (RFC 8445 §7.1.1)
+        if peer not in allocation.asking and len(allocation.asking) >= self.limits.permissions:
+            allocation.forget_expired(now)
+            if len(allocation.asking) >= self.limits.permissions:
+                return
+        allocation.asking[peer] = now + PERMISSION_LIFETIME
 
     def incoming(
         self, allocation: Allocation, peer: Address, size: int, packets: int, now: float

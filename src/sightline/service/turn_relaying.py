@@ -36,6 +36,8 @@ BURST = 32
 _RECEIVE_BUFFER = 1 << 20
 _TRIES = 40
 """Ports that are tried before a range counts as full."""
+_CHECK = b"\0\1"
+"""How a Binding request begins. Media begin with other bytes (RFC 7983)."""
 
 Pieces = Sequence[memoryview | bytes]
 
@@ -57,7 +59,7 @@ class Relaying:
         channel = self.server.outgoing(allocation, number, size, len(pieces), now)
         if channel is None:
             return
-        target, leaves = self.server.target(channel.peer, channel.verdict, len(pieces))
+        target, leaves = self.server.target(allocation, channel.peer, channel.verdict, len(pieces), now)
         if target is not None:
             self.to_client(target, allocation.relayed, pieces, size, now)
         if not leaves:
@@ -73,6 +75,14 @@ class Relaying:
         else:
             for piece in pieces:
                 route.add(b"", piece)
+
+    def from_peer(
+        self, allocation: Allocation, peer: tuple[str, int], pieces: Sequence[memoryview], size: int, now: float
+    ) -> None:
+        """Datagrams that came from the network, ``size`` bytes together."""
+        if pieces[0][:2] == _CHECK:
+            self.server.heard(allocation, peer, bytes(pieces[0]), now)
+        self.to_client(allocation, peer, pieces, size, now)
 
     def to_client(self, allocation: Allocation, peer: tuple[str, int], pieces: Pieces, size: int, now: float) -> None:
         """Data of a peer, ``size`` bytes together."""
@@ -174,7 +184,7 @@ class Relay:
                 continue  # an ICMP answer to something that was sent before
             if source != peer:
                 if pieces:
-                    relaying.to_client(allocation, cast("tuple[str, int]", peer)[:2], pieces, total, now)
+                    relaying.from_peer(allocation, cast("tuple[str, int]", peer)[:2], pieces, total, now)
                     pieces, total = [], 0
                 peer = source
             total += size
@@ -186,7 +196,7 @@ class Relay:
             else:
                 pieces.append(slot[:size])
         if pieces:
-            relaying.to_client(allocation, cast("tuple[str, int]", peer)[:2], pieces, total, now)
+            relaying.from_peer(allocation, cast("tuple[str, int]", peer)[:2], pieces, total, now)
         relaying.flush()
 
 

@@ -197,8 +197,82 @@ class TestThroughTheServer:
         assert client.bind((HERE, port)).message_class is stun.Class.RESPONSE
         channel = lab.server.outgoing(client.allocation, 0x4000, 1, 1, lab.now)
         assert channel is not None
-        assert lab.server.target(channel.peer, channel.verdict, 1) == (None, False)
+        assert lab.server.target(client.allocation, channel.peer, channel.verdict, 1, lab.now) == (None, False)
         assert lab.server.counters.rejected["own-port"] == 2
+
+
+def check(**more: object) -> bytes:
+    """What an ICE agent sends to see whether a path works."""
+    message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+    message.attributes.update({"USERNAME": "theirs:ours", "PRIORITY": 1, **more})
+    message.add_message_integrity(b"password")
+    return bytes(message)
+
+
+class TestThisMachinesOwnPorts:
+    """Closed, since services trust their neighbours; a viewer beside the server asks by its ICE checks."""
+
+    VIEWER = (HERE, 40_000)
+
+    def leaves(self, client: Client, peer: tuple[str, int]) -> bool:
+        return client.send(b"x", peer) == [ToPeer(client.allocation, peer, b"x")]
+
+    def test_one_that_sends_a_check_is_answered(self) -> None:
+        lab = RelayLab()
+        client, other = (Client(lab, ("192.0.2.1", port)).ready() for port in (1, 2))
+        client.bind(self.VIEWER)
+        other.permit(self.VIEWER)
+        channel = client.allocation.channels[0x4000]
+        assert not self.leaves(client, self.VIEWER)
+        lab.server.heard(client.allocation, self.VIEWER, check(), lab.now)
+        assert self.leaves(client, self.VIEWER)
+        assert lab.server.target(client.allocation, channel.peer, channel.verdict, 1, lab.now) == (None, True)
+        assert not self.leaves(client, (HERE, 40_001)), "its neighbours have asked for nothing"
+        assert not self.leaves(other, self.VIEWER), "nor has it asked another client"
+        lab.now += 299
+        client.permit(self.VIEWER)
+        assert self.leaves(client, self.VIEWER)
+        lab.now += 2
+        assert not self.leaves(client, self.VIEWER), "checks go on while anybody is there"
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"",
+            b"\0\1",
+            b"\0\1\1\0\0\1\0\0\0\0\0\0\7example\3com\0\0\1\0\1",  # of a name server
+            bytes(stun.Message(stun.Method.BINDING, stun.Class.REQUEST)),
+            bytes(stun.Message(stun.Method.BINDING, stun.Class.REQUEST, attributes={"USERNAME": "theirs:ours"})),
+            bytes(stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, attributes={"USERNAME": "theirs:ours"})),
+            check()[:-4],
+        ],
+    )
+    def test_what_a_service_may_say_opens_nothing(self, data: bytes) -> None:
+        lab = RelayLab()
+        client = Client(lab).ready()
+        client.permit(self.VIEWER)
+        lab.server.heard(client.allocation, self.VIEWER, data, lab.now)
+        assert not self.leaves(client, self.VIEWER)
+
+    def test_not_without_the_clients_permission_and_not_what_is_denied(self) -> None:
+        lab = RelayLab()
+        client = Client(lab).ready()
+        for peer in (self.VIEWER, ("10.9.9.9", 40_000), ("127.0.0.1", 40_000)):
+            lab.server.heard(client.allocation, peer, check(), lab.now)
+        assert client.allocation.asking == {}
+
+    def test_only_so_many(self) -> None:
+        lab = RelayLab()
+        client = Client(lab).ready(LIFETIME=3600)
+        client.permit(self.VIEWER)
+        for port in range(1000, 1200):
+            lab.server.heard(client.allocation, (HERE, port), check(), lab.now)
+        assert len(client.allocation.asking) == 128
+        lab.now += 301
+        client.challenge_stale()
+        client.permit(self.VIEWER)
+        lab.server.heard(client.allocation, self.VIEWER, check(), lab.now)
+        assert set(client.allocation.asking) == {self.VIEWER}
 
 
 class TestRelayToRelay:
@@ -224,7 +298,7 @@ class TestRelayToRelay:
 
         channel = lab.server.outgoing(one.allocation, 0x4000, 5, 1, lab.now)
         assert isinstance(channel, Channel)
-        assert lab.server.target(channel.peer, channel.verdict, 1) == (two.allocation, False)
+        assert lab.server.target(one.allocation, channel.peer, channel.verdict, 1, lab.now) == (two.allocation, False)
 
     def test_not_to_one_that_has_ended(self) -> None:
         lab = RelayLab()

@@ -33,7 +33,7 @@ from sightline.timers import Timers
 from sightline.wire.turn_credentials import mint
 from tests.harness.service import free_port
 from tests.unit.rtc.ice.certificate import tls_contexts
-from tests.unit.rtc.ice.peers import eventually
+from tests.unit.rtc.ice.peers import LOOPBACK, connect, eventually, two_agents
 
 pytestmark = pytest.mark.realtime
 
@@ -251,6 +251,20 @@ async def test_tcp_and_tls_are_for_those_whose_udp_is_blocked(
                 assert len([one for one in told if one is not None]) == lab.server.allocations == 1
         finally:
             await gatherer.aclose()
+
+
+async def test_a_camera_that_only_relays_reaches_a_viewer_on_this_machine_without_turn() -> None:
+    """This machine's own ports are closed to guests; the viewer's checks open its own."""
+    async with serving(turn_allow_peer=()) as lab:
+        credential = lab.address("udp")
+        url = f"turn:127.0.0.1:{credential.port}?transport=udp"
+        camera = IceConfig(servers=(IceServer((url,), credential.username, credential.password),), relay_only=True)
+        async with two_agents(camera, IceConfig(interfaces=LOOPBACK), roles=(False, True)) as (a, b):
+            await connect(a, b)
+            assert a.kinds() == ["relay"]
+            assert a.agent.nominated is not None
+            a.agent.nominated.send([b"\x80picture"])
+            await eventually(lambda: b.received == [b"\x80picture"])
 
 
 async def test_an_ipv6_relay() -> None:
