@@ -20,7 +20,7 @@ from playwright.sync_api import Page
 from tests.harness.browser import Chromium
 from tests.harness.network.lab import Host
 from tests.harness.polling import eventually
-from tests.harness.service import CHECKOUT, clean_environment
+from tests.harness.service import CHECKOUT, STOP_SECONDS, clean_environment
 
 FREEZE = 0.25
 """Seconds without a new picture that a person calls frozen."""
@@ -53,15 +53,26 @@ class Watching(Protocol):
 def moving_again(frames: Sequence[float], since: float, now: float) -> float | None:
     """Seconds from `since` to the end of the standstill that came with it, or went on; 0 when pictures never stood.
 
-    None as long as that cannot be said. A few pictures that were on the way are none that move.
+    None as long as that cannot be said. A few pictures that were on the way are none that move, nor are many that
+    come at once after the viewer's machine stood still; and those that begin slowly move as soon as they do.
     """
     before = max((at for at in frames if at <= since), default=since - FREEZE)
     later = [at for at in frames if at > since]
+    stood = False
     for earlier, at in pairwise([before, *later]):
-        if at - earlier > FREEZE and sum(at <= each < at + 1.0 for each in later) >= MOVING:
+        stood = stood or at - earlier > FREEZE
+        if stood and _move(later, at):
             return at - since
-    stood = any(after - earlier > FREEZE for earlier, after in pairwise([before, *later, now]))
+    stood = stood or now - (later[-1] if later else before) > FREEZE
     return 0.0 if now - since > 2.0 and not stood else None
+
+
+def _move(frames: Sequence[float], since: float) -> bool:
+    """Whether pictures move for a second from then: enough of them, and not all in its beginning."""
+    return (
+        sum(since <= at < since + 1.0 for at in frames) >= MOVING
+        and sum(since + 0.5 <= at < since + 1.0 for at in frames) >= MOVING // 3
+    )
 
 
 def wait_until_moving(viewer: Watching, since: float, *, within: float) -> float:
@@ -85,6 +96,29 @@ def told_after(viewer: Watching, since: float, *, within: float) -> tuple[float,
     return said.at - since, said.text
 
 
+def hear(viewer: Watching, words: str, after: int = 0, *, within: float) -> int:
+    """Wait until the viewer says that, of all that it says from the `after`th thing on; how many it has said by then.
+
+    In order and not by the clock: whoever waits for one thing after another gives the one's result to the other.
+    """
+
+    def said() -> int | None:
+        told = viewer.told(0.0)
+        return next((number for number in range(after + 1, len(told) + 1) if words in told[number - 1].text), None)
+
+    return eventually(said, f"{viewer.name} to say {words!r}", within=within)
+
+
+def wait_until_content(viewer: Watching, *, within: float) -> None:
+    """Until the viewer has taken back whatever it said."""
+
+    def look() -> bool:
+        told = viewer.told(0.0)
+        return not told or not told[-1].text
+
+    eventually(look, f"{viewer.name} to take back what it said", within=within)
+
+
 # ---------------------------------------------------------------------------------------------------------- in Chromium
 
 _NOTES = """() => {
@@ -103,6 +137,7 @@ _NOTES = """() => {
   };
   const changes = { attributes: true, childList: true, characterData: true, subtree: true };
   for (const element of [banner, error]) new MutationObserver(read).observe(element, changes);
+  read(); // what stands there already
 }"""
 
 
@@ -175,7 +210,7 @@ def program_watching(host: Host, address: str, ca_file: Path, folder: Path) -> I
     finally:
         os.kill(process.pid, signal.SIGTERM)
         try:
-            code = process.wait(10)
+            code = process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             code = process.wait()

@@ -20,6 +20,7 @@ import pytest
 from tests.harness.network import GOOD, Host, Lab, LabUnavailable, Line
 from tests.harness.network.line import Direction
 from tests.harness.polling import eventually
+from tests.harness.service import free_port
 
 PROBE = (sys.executable, "-m", "tests.harness.network.udp_probe")
 PORT = 5000
@@ -86,23 +87,23 @@ class TestLines:
     def test_a_good_line_loses_nothing_and_takes_no_time(self, pair: Pair) -> None:
         seen = pair.ask(200)
         assert seen.numbers == list(range(200))
-        assert statistics.median(seen.trips) < 0.003
+        assert min(seen.trips) < 0.003
 
     def test_delay_is_added_each_way(self, pair: Pair) -> None:
         pair.wifi.set(Line(delay=0.03), up=Line(delay=0.01))
         seen = pair.ask(100)
         assert seen.numbers == list(range(100))
-        assert min(seen.trips) >= 0.04
-        assert statistics.median(seen.trips) < 0.045
+        assert 0.04 <= min(seen.trips) < 0.045
 
     def test_loss_takes_its_share(self, pair: Pair) -> None:
         pair.wifi.set(Line(loss=0.2), up=GOOD)
         before = pair.wifi.count()
-        seen = pair.ask(1000, 0.001)
+        seen = pair.ask(1000, 0.002)
         after = pair.wifi.count()
-        assert 150 <= 1000 - len(seen.numbers) <= 250
-        assert after["down"]["lost"] - before["down"]["lost"] == 1000 - len(seen.numbers)
-        assert after["up"]["delivered"] - before["up"]["delivered"] == 1000
+        lost, came = (after["down"][what] - before["down"][what] for what in ("lost", "delivered"))
+        assert after["up"]["delivered"] - before["up"]["delivered"] == lost + came == 1000
+        assert 150 <= lost <= 250
+        assert len(seen.numbers) == came
 
     def test_jitter_makes_packets_overtake_each_other(self, pair: Pair) -> None:
         pair.wifi.set(Line(delay=0.01, jitter=0.2), up=GOOD)
@@ -110,7 +111,7 @@ class TestLines:
         assert sorted(seen.numbers) == list(range(400))
         assert seen.numbers != sorted(seen.numbers)
         assert 0.01 <= min(seen.trips) < 0.04
-        assert 0.08 < statistics.median(seen.trips) < 0.15
+        assert statistics.median(seen.trips) > 0.08
 
     def test_jitter_in_order(self, pair: Pair) -> None:
         pair.wifi.set(Line(jitter=0.1, in_order=True), up=GOOD)
@@ -120,9 +121,12 @@ class TestLines:
 
     def test_rate_limits_and_a_full_queue_loses(self, pair: Pair) -> None:
         pair.wifi.set(GOOD, up=Line(rate=1_000_000, queue=0.1))
-        seen = pair.ask(300, 0.001, 1222)  # 1250 bytes with its headers: 10 Mbit/s for 0.3 s
-        came = len(seen.numbers)
-        assert 35 <= came <= 60, "0.3 s and a queue of 0.1 s at 100 packets per second"
+        before = pair.wifi.count()["up"]
+        seen = pair.ask(300, 0.0, 1222)  # 1250 bytes with its headers: 375 kB, as fast as this machine makes them
+        after = pair.wifi.count()["up"]
+        assert min(seen.trips) >= 0.01, "one packet takes 10 ms at 1 Mbit/s"
+        assert 11 <= len(seen.numbers) <= 150, "a queue of 0.1 s, and 100 packets per second"
+        assert after["overflowed"] - before["overflowed"] == 300 - len(seen.numbers)
 
     def test_a_silent_line_says_nothing(self, pair: Pair) -> None:
         pair.wifi.set(Line(silent=True))
@@ -197,7 +201,7 @@ class TestHosts:
         """What a host sends from its second address travels on the second line, whatever the default route says."""
         script = (
             "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
-            f"s.bind(({pair.lte.address!r}, 0)); s.settimeout(3); s.sendto(b'x', ({pair.there.address!r}, {PORT})); "
+            f"s.bind(({pair.lte.address!r}, 0)); s.settimeout(20); s.sendto(b'x', ({pair.there.address!r}, {PORT})); "
             "print(s.recv(9))"
         )
         before = pair.lte.count()
@@ -217,7 +221,8 @@ class TestRelays:
     @pytest.fixture
     def web(self, pair: Pair) -> Iterator[int]:
         """A web server on the far host's loopback; its port."""
-        command = pair.far.command(sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1")
+        port = str(free_port())  # on this machine too, where it is relayed
+        command = pair.far.command(sys.executable, "-u", "-m", "http.server", port, "--bind", "127.0.0.1")
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
             assert process.stdout is not None
             found = re.search(r"port (\d+)", process.stdout.readline())
@@ -227,18 +232,21 @@ class TestRelays:
 
     def get(self, port: int) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
                 return bool(answer.status == 200 and answer.read())
         except (URLError, RemoteDisconnected, ConnectionError):
             return False
+
+    def time_of(self, port: int) -> float:
+        began = time.monotonic()
+        assert self.get(port)
+        return time.monotonic() - began
 
     def test_from_this_machine_with_delay_and_cut(self, pair: Pair, web: int) -> None:
         relayed = pair.far.lab.relay(web, pair.far)
         assert self.get(web)
         relayed.slow(0.1)
-        began = time.monotonic()
-        assert self.get(web)
-        assert 0.2 <= time.monotonic() - began < 0.4
+        assert 0.2 <= min(self.time_of(web) for _ in range(5)) < 0.4
         relayed.cut()
         assert not self.get(web)
         relayed.mend()

@@ -15,7 +15,7 @@ from tests.harness.kvs import Kvs, unique_name
 from tests.harness.network import LabUnavailable
 from tests.harness.network.uplinks import OtherUplinkLater, Uplinks
 from tests.harness.polling import eventually
-from tests.harness.recovery import Watching, page_watching, program_watching, wait_until_moving
+from tests.harness.recovery import Watching, hear, page_watching, program_watching, wait_until_moving
 
 PATIENCE = 40.0
 
@@ -46,7 +46,7 @@ def addresses_of(uplinks: Uplinks) -> str:
 
 def test_a_lost_carrier_moves_the_phone_and_leaves_it_its_address(uplinks: Uplinks) -> None:
     uplinks.quiet(lte=True)
-    assert source_of(uplinks) == uplinks.wifi.address
+    eventually(lambda: source_of(uplinks) == uplinks.wifi.address, "the first way")
     uplinks.wifi.carry(on=False)
     eventually(lambda: source_of(uplinks) == uplinks.lte.address, "the other way")
     assert uplinks.wifi.address in addresses_of(uplinks)
@@ -66,32 +66,23 @@ def test_the_network_changes_while_a_viewer_connects(uplinks: Uplinks, tmp_path:
     with ExitStack() as stack:
         page = stack.enter_context(page_watching(uplinks.chromium, link))
         program = stack.enter_context(program_watching(uplinks.phone, link, uplinks.service.ca_file, tmp_path))
-        viewers: list[tuple[Watching, str, str]] = [
-            (page, "camera is switched off", "Your network changed"),
-            (program, "camera-offline", "network-changed"),
+        viewers: list[tuple[Watching, str, str, str]] = [
+            (page, "camera is switched off", "has no network", "Your network changed"),
+            (program, "camera-offline", "offline", "network-changed"),
         ]
-        for viewer, waits, _ in viewers:
-            hear(viewer, waits, 0.0)
+        said = [hear(viewer, waits, within=PATIENCE) for viewer, waits, _, _ in viewers]
         name = page.page.get_by_test_id("client-id").text_content()
 
         change.begin()
-        time.sleep(3.0)
-        there = change.mend()
-        for viewer, waits, changed in viewers:
-            hear(viewer, changed, there)
-            hear(viewer, waits, there)
+        for number, (viewer, _, offline, _) in enumerate(viewers):
+            said[number] = hear(viewer, offline, said[number], within=PATIENCE)
+        change.mend()
+        for number, (viewer, waits, _, changed) in enumerate(viewers):
+            said[number] = hear(viewer, changed, said[number], within=PATIENCE)
+            hear(viewer, waits, said[number], within=PATIENCE)
         assert page.page.get_by_test_id("client-id").text_content() == name
 
-        uplinks.camera(channel)
         on_air = time.time()
-        for viewer, _, _ in viewers:
+        uplinks.camera(channel)
+        for viewer, _, _, _ in viewers:
             wait_until_moving(viewer, on_air, within=PATIENCE)
-
-
-def hear(viewer: Watching, words: str, since: float) -> None:
-    """Wait until the viewer says that."""
-
-    def said() -> bool:
-        return any(words in told.text for told in viewer.told(since))
-
-    eventually(said, f"{viewer.name} to say {words!r}", within=PATIENCE)

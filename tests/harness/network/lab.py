@@ -16,6 +16,9 @@ from typing import Any
 from tests.harness.network.line import GOOD, Line
 from tests.harness.service import CHECKOUT
 
+PATIENCE = 30.0
+"""Seconds that the forwarder may take for anything, since machines have other work; it takes some milliseconds."""
+
 
 class LabUnavailable(Exception):
     """This machine does not let us make namespaces."""
@@ -29,7 +32,7 @@ class Lab:
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control.settimeout(10)
+        self._control.settimeout(PATIENCE)
         self._folder = tempfile.TemporaryDirectory(prefix="lab-")
         self._log = Path(self._folder.name, "forwarder.log")
         with theirs, self._log.open("wb") as log:
@@ -98,7 +101,7 @@ class Lab:
     ) -> None:
         self._control.close()
         try:
-            code = self._process.wait(5)
+            code = self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()

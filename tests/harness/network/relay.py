@@ -22,8 +22,8 @@ class Pipe:
         self.finished = False
 
     def read(self, due: float) -> None:
-        if self.finished or len(self.waiting) >= MAX_WAITING:
-            return
+        if self.finished or len(self.waiting) >= MAX_WAITING or self.source.fileno() < 0:
+            return  # the last: closed by what else happened at the same moment
         with contextlib.suppress(BlockingIOError):
             try:
                 data = self.source.recv(65536)
@@ -89,7 +89,10 @@ class Relay:
                 self._close(both)
 
     def _accept(self) -> None:
-        near, _ = self._listener.accept()
+        try:
+            near, _ = self._listener.accept()
+        except OSError:
+            return  # who came has gone again
         if self._cut:
             near.close()
             return

@@ -15,7 +15,7 @@ import sys
 import time
 
 NUMBER = struct.Struct("!Id")
-SILENCE = 1.0
+SILENCE = 2.0
 """Seconds after the last datagram until the rest counts as lost."""
 
 
@@ -30,14 +30,14 @@ def echo(address: str, port: int) -> None:
 
 
 def ask(address: str, port: int, count: int, interval: float, size: int = 200) -> None:
-    """Send `count` datagrams, one each `interval` seconds."""
+    """Send `count` datagrams, `interval` seconds after each other; later where this process had to wait, and never
+    more at a time, which no buffer would hold."""
     numbers, trips = [], []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect((address, port))
-        start = time.monotonic()
-        sent, last = 0, start
-        while sent < count or time.monotonic() - last < SILENCE:
-            pause = max(0.0, start + sent * interval - time.monotonic()) if sent < count else 0.05
+        sent, last = 0, 0.0
+        while sent < count or (len(numbers) < count and time.monotonic() - last < SILENCE):
+            pause = max(0.0, last + interval - time.monotonic()) if sent < count else 0.05
             if select.select([sock], [], [], pause)[0]:
                 number, at = NUMBER.unpack_from(sock.recv(65536))
                 numbers.append(number)
