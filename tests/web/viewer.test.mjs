@@ -172,6 +172,45 @@ test('answered, but no connection within 15 s: no-path', async () => {
   assert.deepEqual(s.told.at(-1)[1].tried, { local: ['unknown', 'srflx'], remote: ['host'] });
 });
 
+test('what came so far leads nowhere, and the camera’s relay comes late: it is waited for', async () => {
+  const s = stage();
+  await s.upTo('connecting');
+  s.peer.become('failed');
+  await s.clock.pass(2_500);
+  assert.deepEqual([s.viewer.state, s.failures()], ['connecting', []]);
+  s.peer.become('connecting');
+  s.peer.become('connected');
+  await s.clock.pass(3_000);
+  assert.deepEqual([s.viewer.state, s.failures()], ['connecting', []]);
+  s.peer.addRemote({ kind: 'video' });
+  s.video.show();
+  assert.equal(s.viewer.state, 'watching');
+});
+
+test('what came so far leads nowhere, and nothing else comes: no-path after 3 s', async () => {
+  const s = stage();
+  await s.upTo('connecting');
+  s.peer.become('failed');
+  await s.clock.pass(3_000);
+  assert.deepEqual(s.failures(), ['no-path']);
+});
+
+test('the black picture with which the stream before ends is not the first of the next attempt', async () => {
+  const s = stage();
+  await s.upTo('watching');
+  s.viewer.reconnect();
+  await settle();
+  s.video.show();
+  assert.equal(s.viewer.timings.firstFrame, undefined);
+  s.socket.accept();
+  await s.answer();
+  s.video.show();
+  assert.deepEqual([s.viewer.state, s.viewer.timings.firstFrame], ['connecting', undefined]);
+  s.peer.addRemote({ kind: 'video' });
+  s.video.show();
+  assert.equal(s.viewer.state, 'watching');
+});
+
 test('connected, but no picture within 5 s: no-media', async () => {
   const s = stage();
   await s.upTo('connected');

@@ -14,6 +14,9 @@ const LATE_TRY = 60_000;
 /** How long a direct path may take before a relay that was refused is missed, in milliseconds. */
 const DIRECT_PATH = 500;
 
+/** How long more candidates of the camera are waited for when those that came lead nowhere, in milliseconds. */
+const MORE_CANDIDATES = 3_000;
+
 /**
  * How long the first picture took: `startedAt` in milliseconds since the page's navigation began, all others in
  * milliseconds since `startedAt`. Session and offer are made at the same time.
@@ -269,7 +272,10 @@ export class Attempt extends Emitter {
     const peer = new ViewerPeer({ RTCPeerConnection, audio, commands, iceTransportPolicy });
     this.peer = peer;
     peer.on('candidate', (candidate) => this.#link?.signaling?.sendIceCandidate(candidate));
-    peer.on('track', (track) => this.emit('track', track));
+    peer.on('track', (track) => {
+      this.emit('track', track);
+      this.#pulse?.watch();
+    });
     peer.on('gatheringerror', ({ code }) => {
       // 401: the TURN server does not know these credentials any more. All else is a server that is not there.
       if (code === 401) this.#isRelayRefused = true;
@@ -281,9 +287,16 @@ export class Attempt extends Emitter {
         this.#pulse?.start();
         if (!this.#timers.has('stats')) this.#readStats(new StatsReader());
       }
-      if (state === 'connected' || state === 'disconnected' || state === 'failed') this.#input({ type: 'peer', state });
+      // A relay refuses the camera's own addresses at once, and the camera's relay may still be on its way.
+      if (state === 'failed' && this.timings.connected === undefined) this.#setTimer('failed', MORE_CANDIDATES, () => this.#tellPeer());
+      else this.#tellPeer();
     });
     this.#pulse = this.#makePulse();
+  }
+
+  #tellPeer() {
+    const state = this.peer?.connectionState;
+    if (state === 'connected' || state === 'disconnected' || state === 'failed') this.#input({ type: 'peer', state });
   }
 
   /** Nothing to speak of where a direct path is found, which takes a moment. */

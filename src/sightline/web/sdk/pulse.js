@@ -36,11 +36,19 @@ export class Pulse {
     this.#platform = platform;
     this.#read = read;
     this.#tell = tell;
-    this.#awaitShown();
+  }
+
+  /**
+   * The video has the connection's own stream: what it shows from now on counts. (A stream that ends is shown as one more
+   * picture, a black one, to whoever is next.)
+   */
+  watch() {
+    if (!this.#callback && !this.#stopped) this.#awaitShown();
   }
 
   /** The connection is up: from now on something should be heard. */
   start() {
+    this.watch();
     if (this.#timer === null && !this.#stopped) this.#wait();
   }
 
