@@ -97,7 +97,7 @@ def _with_transport_cc(joining: Sequence[Section], ours: Ours) -> bool:
 
 
 class _Share:
-    """Gives what we have to the sections that want it, each thing once."""
+    """Gives what we have to the sections that want it, each thing once in each direction."""
 
     def __init__(self, ours: Ours, setup: Setup, transport_cc: bool) -> None:
         self._waiting = list(ours.media)
@@ -118,6 +118,11 @@ class _Share:
         section = _media(offered, media, self.transport, self._extensions)
         if section is not None and section.direction is not Direction.INACTIVE:
             self._waiting.remove(media)
+            # A page may have a section for each way, one for its microphone and one for our sound.
+            sends = media.sends and not section.direction.sends
+            receives = media.receives and not section.direction.receives
+            if sends or receives:
+                self._waiting.append(replace(media, sends=sends, receives=receives))
         return section
 
     def _taker(self, offered: Section) -> OurMedia | None:

@@ -151,6 +151,32 @@ def test_two_way_audio_when_we_listen() -> None:
     assert agreed.media[1].remote_ssrcs
 
 
+@pytest.mark.parametrize("microphone_first", [False, True])
+def test_a_section_for_the_microphone_and_one_for_our_sound(microphone_first: bool) -> None:
+    """As `addTransceiver` makes them; each way goes to the section that has it, and once."""
+    text = sample("chromium_offer")
+    sound = text[text.index("m=audio") : text.index("m=application")]
+    assert "a=recvonly" in sound
+    microphone = sound.replace("a=recvonly", "a=sendonly")
+    first, second = (microphone, sound) if microphone_first else (sound, microphone)
+    third = sound.replace("a=mid:1", "a=mid:4")
+    text = text.replace(sound, first).replace("BUNDLE 0 1 2", "BUNDLE 0 1 2 3 4")
+    offer = parse_description(text + second.replace("a=mid:1", "a=mid:3") + third)
+    listening = msgspec.structs.replace(audio(), receives=True)
+    made = make_answer(offer, master(video(), listening))
+    directions = [made.sections[place].direction for place in (1, 3, 4)]
+    assert directions == (
+        ["recvonly", "sendonly", "inactive"] if microphone_first else ["sendonly", "recvonly", "inactive"]
+    )
+    agreed = agree(made, offer, offerer=False).media
+    assert [(one.mid, one.sends, one.receives) for one in agreed if one.kind == "audio"] == (
+        [("1", False, True), ("3", True, False), ("4", False, False)]
+        if microphone_first
+        else [("1", True, False), ("3", False, True), ("4", False, False)]
+    )
+    assert [section.mid for section in made.sections if section.sources] == ["0", "3" if microphone_first else "1"]
+
+
 def test_what_we_have_not_stays_silent_in_its_place() -> None:
     made = answer("chromium_offer", media=(video(),), data_channels=False)
     assert [section.direction for section in made.sections[:2]] == ["sendonly", "inactive"]
