@@ -148,3 +148,19 @@ def test_leaving_the_machine_is_refused_and_reported(pytester: pytest.Pytester) 
     result = pytester.runpytest_inprocess(*LOOPBACK)
     result.assert_outcomes(passed=5, errors=3)
     result.stdout.fnmatch_lines(["*tried to leave this machine*"])
+
+
+WHOLLY = ("import pytest", "pytestmark = pytest.mark.realtime", "def test_one(): ...", "def test_two(): ...")
+IN_PART = ("import pytest", "@pytest.mark.realtime", "def test_one(): ...", "def test_two(): ...")
+
+
+@pytest.mark.parametrize(("stage", "count", "read"), [("realtime", 3, "wholly"), ("not realtime", 2, "neither")])
+def test_a_file_of_another_stage_is_not_read(pytester: pytest.Pytester, stage: str, count: int, read: str) -> None:
+    pytester.makeini("[pytest]\nmarkers = realtime: waits")
+    pytester.makepyfile(
+        test_wholly="\n".join(WHOLLY + (("1 / 0",) if read != "wholly" else ())),
+        test_in_part="\n".join(IN_PART),
+        test_neither="\n".join(("def test_one(): ...", *(("1 / 0",) if read != "neither" else ()))),
+    )
+    result = pytester.runpytest_inprocess("-p", "tests.rules.stages", "-m", stage, *LOOPS)
+    result.assert_outcomes(passed=count, deselected=1)
