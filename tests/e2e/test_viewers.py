@@ -25,9 +25,8 @@ def watching(service: Service, channel: str) -> Iterator[Callable[[], list[tuple
     seen: list[tuple[float, list[str]]] = []
 
     def states() -> list[tuple[float, list[str]]]:
-        lines = command.output.splitlines()
-        for line in lines[len(seen) :]:
-            seen.append((time.monotonic(), [viewer["connectionState"] for viewer in json.loads(line)["viewers"]]))
+        for line in command.json_lines[len(seen) :]:
+            seen.append((time.monotonic(), [viewer["connectionState"] for viewer in line["viewers"]]))
         return seen
 
     try:

@@ -17,7 +17,7 @@ PATIENCE = 40.0
 
 def events(command: Command) -> list[dict[str, Any]]:
     """What `sightline view --json` has told so far."""
-    return [json.loads(line) for line in command.output.splitlines() if line.startswith("{")]
+    return command.json_lines
 
 
 @contextmanager
@@ -36,11 +36,12 @@ def says(command: Command, reason: str, *, final: bool = False, within: float = 
     """It names the reason, as a notice or as what it failed for; when, by the wall clock."""
 
     def look() -> float | None:
+        ended = command.process.poll() is not None
         for event in events(command):
             if event.get("reason") == reason and (event["type"] == "failed" or not final):
                 assert len(event["message"].split()) > 5
                 return float(event["time"])
-        assert command.process.poll() is None, f"it ended without saying {reason}:\n{command.output}"
+        assert not ended, f"it ended without saying {reason}:\n{command.output}"
         return None
 
     when = eventually(look, f"`sightline view` to say {reason}", within=within)

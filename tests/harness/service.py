@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -15,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from tests.harness.polling import eventually
 from tests.harness.signing import Key
@@ -40,12 +44,17 @@ def sightline_command() -> str:
     return path
 
 
+PORTS = range(12_000, 30_000)
+"""Below those that systems give to outgoing connections: such a port stays free until, and while, nobody listens."""
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -84,12 +93,18 @@ class Command:
         """Everything the process has printed so far."""
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def json_lines(self) -> list[Any]:
+        """The lines of JSON among it; not one that is still being written."""
+        return [json.loads(line) for line in self.output.split("\n")[:-1] if line.startswith("{")]
+
     def wait_for_output(self, pattern: str, *, within: float = START_SECONDS) -> re.Match[str]:
         """Wait until the output matches `pattern`, and return the match."""
 
         def look() -> re.Match[str] | None:
+            ended = self.process.poll() is not None  # asked first: what it prints as its last word counts
             found = re.search(pattern, self.output)
-            if found is None and self.process.poll() is not None:
+            if found is None and ended:
                 raise AssertionError(
                     f"{self.name} ended with {self.process.returncode} before printing {pattern!r}:\n{self.output}"
                 )
