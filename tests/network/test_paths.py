@@ -13,6 +13,8 @@ from tests.harness.plain_viewer import PlainViewer
 from tests.harness.polling import eventually
 from tests.network.conftest import World
 
+pytestmark = pytest.mark.timeout(150)
+
 FAR = Line(delay=0.005)
 """On two access lines: 20 ms there and back."""
 SILENT = Line(silent=True)
@@ -170,7 +172,6 @@ def test_a_restart_after_twenty_seconds_offline(world: World, viewer: Viewers) -
     assert took < 2.0
 
 
-@pytest.mark.timeout(150)
 def test_a_restart_after_ninety_seconds_offline(world: World, viewer: Viewers) -> None:
     """The master knows the session no longer; its answer makes the browser begin anew, with the same connection."""
     watching = viewer()
@@ -183,7 +184,6 @@ def test_a_restart_after_ninety_seconds_offline(world: World, viewer: Viewers) -
     assert took < 3.0
 
 
-@pytest.mark.timeout(90)
 def test_a_restart_after_the_master_was_restarted(world: World, viewer: Viewers) -> None:
     """A camera that was switched off and on answers a restart under another certificate: DTLS begins anew."""
     watching = viewer()

@@ -17,8 +17,9 @@ from tests.network.conftest import World
 
 SECONDS = 12
 RATE = 30
-ALL = 0.9
-"""Of the frames: whoever waits for a keyframe misses more, and a busy machine counts some of them too late."""
+MOST = 0.7
+"""Of the frames: a camera leaves out those for which its machine has no time. What has been sent arrives, to the last
+packet; and whoever was held up by the slow one, or waited for keyframes, would have seen a third."""
 SLOW = {
     "a quarter of what the stream needs": Line(delay=0.02, rate=200_000, queue=0.3),
     "half of its packets lost": Line(delay=0.02, loss=0.5),
@@ -47,6 +48,7 @@ def counted(process: subprocess.Popen[str]) -> Sequence[dict[str, Any]]:
     return seen
 
 
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("line", SLOW.values(), ids=SLOW.keys())
 def test_a_slow_viewer_costs_the_others_no_frame(world: World, channel: str, line: Line) -> None:
     neighbour = world.lab.host(unique_name("neighbour"))
@@ -59,5 +61,5 @@ def test_a_slow_viewer_costs_the_others_no_frame(world: World, channel: str, lin
             for seen in counted(others):
                 print(f"beside a viewer with {line}: {seen}")
                 assert seen["missing"] == 0
-                assert seen["frames"] >= ALL * RATE * SECONDS
+                assert seen["frames"] >= MOST * RATE * SECONDS
     world.quiet()

@@ -17,6 +17,8 @@ from tests.harness.network.uplinks import OtherUplinkLater, Uplinks
 from tests.harness.polling import eventually
 from tests.harness.recovery import Watching, hear, page_watching, program_watching, wait_until_moving
 
+pytestmark = pytest.mark.timeout(150)
+
 PATIENCE = 40.0
 
 
@@ -54,7 +56,6 @@ def test_a_lost_carrier_moves_the_phone_and_leaves_it_its_address(uplinks: Uplin
     eventually(lambda: source_of(uplinks) == uplinks.wifi.address, "the first way again")
 
 
-@pytest.mark.timeout(150)
 def test_the_network_changes_while_a_viewer_connects(uplinks: Uplinks, tmp_path: Path) -> None:
     """Seed 001.6 f: told as such, begun anew at once under the same id; the picture comes without a click."""
     channel = unique_name("porch")
