@@ -18,7 +18,7 @@ from collections.abc import Callable
 from ..config import Settings
 from ..relay import Authority, Minting, Nonces, PeerRules, RelayCounters, RelayLimits, RelayServer
 from ..timers import Timers
-from .turn_addresses import RelayAddresses, relay_addresses
+from .turn_addresses import RelayAddresses, listening_hosts, relay_addresses
 from .turn_health import ExternalServers
 from .turn_relaying import Relaying, RelayPorts
 from .turn_stream import TurnConnections
@@ -110,7 +110,7 @@ class TurnServer:
     async def start(self, tls: ssl.SSLContext | None) -> None:
         """Listen where the settings say. A port that is taken is a warning: the picture may do without."""
         settings = self._settings
-        hosts = list(dict.fromkeys(["127.0.0.1", "::1", *settings.bind])) if settings.bind else ["0.0.0.0", "::"]
+        hosts = listening_hosts(settings.bind)
         if settings.turn_port:
             self._start_udp(hosts, settings.turn_port)
             self.tcp_port = await self._start_stream(hosts, self._udp.port or settings.turn_port, None, "TURN over TCP")

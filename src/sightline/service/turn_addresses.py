@@ -12,8 +12,10 @@ import msgspec
 from ..config import Settings
 from ..relay import is_private
 
-__all__ = ["RelayAddresses", "machine_addresses", "relay_addresses"]
+__all__ = ["RelayAddresses", "listening_hosts", "machine_addresses", "relay_addresses"]
 
+_LOOPBACK = {4: "127.0.0.1", 6: "::1"}
+_EVERYWHERE = {4: "0.0.0.0", 6: "::"}
 # Addresses for documentation: nothing is sent to them, the kernel only looks up the route.
 _ELSEWHERE = {4: "192.0.2.1", 6: "2001:db8::1"}
 
@@ -32,6 +34,21 @@ class RelayAddresses(msgspec.Struct, frozen=True):
     def private(self) -> bool:
         """Whether this machine can only be reached from private networks: then those are what it is for."""
         return all(is_private(address) for address in {*self.told.values(), *self.own})
+
+
+def listening_hosts(bind: Sequence[str]) -> list[str]:
+    """Where STUN and TURN listen: as the service does, and always on loopback, where programs of this machine look.
+
+    An unspecified address holds all others of its version, so those are left out beside it.
+    """
+    hosts: list[str] = []
+    for version, loopback in _LOOPBACK.items():
+        named = [address for address in bind if _version(address) == version]
+        if not bind or any(ipaddress.ip_address(address).is_unspecified for address in named):
+            hosts.append(_EVERYWHERE[version])
+        else:
+            hosts += dict.fromkeys([loopback, *named])
+    return hosts
 
 
 def relay_addresses(settings: Settings) -> RelayAddresses:

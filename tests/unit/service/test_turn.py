@@ -253,6 +253,17 @@ async def test_tcp_and_tls_are_for_those_whose_udp_is_blocked(
             await gatherer.aclose()
 
 
+@pytest.mark.parametrize("bind", [("0.0.0.0",), ("0.0.0.0", "::")])
+async def test_a_service_that_listens_on_0_0_0_0_relays(
+    bind: tuple[str, ...], tls: tuple[ssl.SSLContext, ssl.SSLContext], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(tls, bind=bind) as lab:
+        for transport in TRANSPORTS:
+            async with Client(lab, transport) as client:
+                assert client.relayed[1] > 0
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 async def test_a_camera_that_only_relays_reaches_a_viewer_on_this_machine_without_turn() -> None:
     """This machine's own ports are closed to guests; the viewer's checks open its own."""
     async with serving(turn_allow_peer=()) as lab:

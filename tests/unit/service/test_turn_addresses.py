@@ -10,7 +10,7 @@ from sightline.config import Settings
 from sightline.relay import Verdict
 from sightline.service import turn_addresses
 from sightline.service.turn import TurnServer
-from sightline.service.turn_addresses import relay_addresses
+from sightline.service.turn_addresses import listening_hosts, relay_addresses
 from sightline.timers import Timers
 
 LOOPBACK = ["127.0.0.1", "::1"]
@@ -34,6 +34,24 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(turn_addresses, "_source_of_default_route", source)
     return addresses
+
+
+@pytest.mark.parametrize(
+    ("bind", "hosts"),
+    [
+        ((), ["0.0.0.0", "::"]),
+        (("0.0.0.0", "::"), ["0.0.0.0", "::"]),
+        (("0.0.0.0",), ["0.0.0.0", "::1"]),
+        (("::",), ["127.0.0.1", "::"]),
+        (("192.168.1.5", "0.0.0.0"), ["0.0.0.0", "::1"]),
+        (("192.168.1.5",), ["127.0.0.1", "192.168.1.5", "::1"]),
+        (("127.0.0.1",), ["127.0.0.1", "::1"]),
+        (("localhost",), ["127.0.0.1", "::1"]),
+    ],
+)
+def test_where_it_listens(bind: tuple[str, ...], hosts: list[str]) -> None:
+    """Never on an address beside the unspecified one, which has it already: the port would be in use."""
+    assert listening_hosts(bind) == hosts
 
 
 def test_a_laptop_without_a_network(machine: list[str]) -> None:
