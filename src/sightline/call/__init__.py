@@ -6,8 +6,9 @@ from ..sessions.call import CallOptions
 from ..sessions.call.messages import CallState
 from ..viewer.streams import Stream
 from .call import Call
-from .events import CallEvent, CallStateChanged, LobbyChanged, TextReceived, UsersChanged
+from .events import CallEvent, CallStateChanged, LobbyChanged, SendingChanged, TextReceived, UsersChanged
 from .failure import ENDINGS, CallEnded, CallError, ending
+from .outgoing import Sending
 from .session import CallSession, CallStatistics, Ring
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "Recorder",
     "Recording",
     "Ring",
+    "Sending",
+    "SendingChanged",
     "Stream",
     "TextReceived",
     "UsersChanged",

@@ -26,12 +26,22 @@ from ..wire.lobby import check_user_name
 from ..wire.sigv4 import Credentials
 from .connection import CallConnection
 from .entry import KeyedEntry, SessionProvider, enter_by_link, read_call_link
-from .events import Callback, CallEvent, CallStateChanged, LobbyChanged, TextReceived, UsersChanged
+from .events import (
+    Callback,
+    CallEvent,
+    CallStateChanged,
+    LobbyChanged,
+    SendingChanged,
+    TextReceived,
+    UsersChanged,
+)
 from .failure import CallError, ending
 from .lobby import LobbyClient
 from .lobby_messages import ChatLine, Refusal
 from .loudspeaker import Loudspeaker
+from .outgoing import Sending
 from .peers import Peers
+from .sender import Sender
 from .session import CallSession, Ring
 
 __all__ = ["Call"]
@@ -42,7 +52,7 @@ _RINGS: Final = 16
 """Rings that may wait for a reader: one rings at a time, the others are over."""
 
 
-class Call:
+class Call(Sender):
     """A member of a room, who can call the others and be called::
 
         async with sightline.Call("Front door", room="family", source="/dev/video0") as call:
@@ -97,7 +107,7 @@ class Call:
             self._keyed = KeyedEntry(room, endpoint=endpoint, region=region, credentials=credentials)
             self._sessions = self._keyed
         self._speaker = Loudspeaker(speaker) if speaker is not None else None
-        self._peers = Peers(source, ice=ice_wanted(ice, ice_transport_policy), timers=timers)
+        super().__init__(Peers(source, ice=ice_wanted(ice, ice_transport_policy), timers=timers))
         self._join_timeout = join_timeout
         self._timers = timers
         self._machine = CallMachine(options, name=self._wanted)
@@ -107,7 +117,6 @@ class Call:
         self._rings = Broadcast[Ring](keep=_RINGS)
         self._ring: Ring | None = None
         self._session: CallSession | None = None
-        self._connection: CallConnection | None = None
         self._lobby: LobbyClient | None = None
         self._network: NetworkWatcher | None = None
         self._users: tuple[str, ...] = ()
@@ -287,6 +296,8 @@ class Call:
             take=self.take,
             on_frame=session.take_frame,
             on_text=self._wrote,
+            on_sending=self._sends,
+            outgoing=self._peers.outgoing,
         )
 
     def _drop_connection(self) -> None:
@@ -352,6 +363,12 @@ class Call:
         return self._connection.statistics() if self._connection is not None else None
 
     # -- helpers
+
+    def _sends(self, sending: Sending) -> None:
+        session = self._session
+        if session is not None and session.sending != sending:
+            session.sending = sending
+            self._events.publish(SendingChanged(session.peer, sending.sound, sending.picture))
 
     def _wrote(self, text: str) -> None:
         if self._session is not None:

@@ -18,6 +18,7 @@ from ..rtc.rtp.incoming import EncodedFrame
 from ..rtc.stats import PeerStatistics
 from ..sessions.call import messages as machine
 from .lobby import LobbyClient
+from .outgoing import Outgoing, Sending, read_sending
 
 __all__ = ["CHAT", "CallConnection"]
 
@@ -42,8 +43,13 @@ class CallConnection:
         take: Callable[[machine.Input], None],
         on_frame: Callable[[EncodedFrame], None],
         on_text: Callable[[str], None],
+        on_sending: Callable[[Sending], None],
+        outgoing: Outgoing,
     ) -> None:
-        """``offers``: whether the first offer is ours; ``take``: the call's machine."""
+        """``offers``: whether the first offer is ours; ``take``: the call's machine; ``outgoing``: what is sent.
+
+        ``on_sending``: the other side says what it sends.
+        """
         self.peer: CallPeer | None = None
         self._to = to
         self._lobby = lobby
@@ -52,6 +58,8 @@ class CallConnection:
         self._take = take
         self._on_frame = on_frame
         self._on_text = on_text
+        self._on_sending = on_sending
+        self._outgoing = outgoing
         self._log = bind(log, channel="call", client_id=to)
         self._state = ConnectionState.NEW
         self._said: tuple[Literal["offer", "answer"], str] | None = None
@@ -81,6 +89,13 @@ class CallConnection:
         """Whether it went out, on the data channel."""
         return self.peer is not None and self.peer.channels.send(text, CHAT) > 0
 
+    def sending_changed(self) -> None:
+        """What is sent is not what it was: from now on, and as soon as both sides agree to what was not sent before."""
+        if self.peer is not None:
+            self.peer.source_changed()
+            self._tell_status(_STATUS)
+            self._negotiate()
+
     def request_keyframe(self) -> None:
         """Ask the other side for one."""
         if self.peer is not None and self.peer.connection_state is ConnectionState.CONNECTED:
@@ -109,7 +124,7 @@ class CallConnection:
         peer, self.peer = self.peer, None
         if peer is not None:
             peer.on_change = peer.on_candidate = peer.on_frame = None
-            peer.channels.on_message = None
+            peer.channels.on_message = peer.channels.on_open = None
             await peer.aclose()
 
     # -- one after the other
@@ -127,6 +142,7 @@ class CallConnection:
         peer.on_candidate = lambda candidate: self._operations.add(self._send_candidate(candidate))
         peer.on_frame = lambda frame: None if self._over else self._on_frame(frame)
         peer.channels.on_message = self._message
+        peer.channels.on_open = self._tell_status
 
     async def _offer(self, *, restart: bool) -> None:
         if self.peer is None:
@@ -135,7 +151,7 @@ class CallConnection:
             sdp = await self.peer.offer()
         else:
             # Each later one is for a new path too: what was on its way when it was taken back may have been one.
-            self._log.info("another path is asked for%s", "" if restart else " again")
+            self._log.info("another path is asked for" if restart else "a further offer is made")
             sdp = await self.peer.restart(ice_servers=await self._lobby.ice_servers())
         self._send("offer", sdp)
 
@@ -187,16 +203,31 @@ class CallConnection:
             self._say(machine.RemoteHangUp(self._to))
         else:
             self._say(machine.Peer(state.value))
+        if state is ConnectionState.CONNECTED:
+            self._negotiate()  # something may have changed while it rang
+
+    def _negotiate(self) -> None:
+        if self.peer is not None and self.peer.wants_offer:
+            self._say(machine.NegotiationNeeded())
+
+    def _tell_status(self, label: str) -> None:
+        if label == _STATUS and self.peer is not None and not self._over:
+            self.peer.channels.send(self._outgoing.status, _STATUS)
 
     def _open_chat(self, peer: CallPeer) -> None:
         try:
-            peer.channels.open(CHAT)
+            for label in (CHAT, _STATUS):
+                peer.channels.open(label)
         except ConnectionError:
             self._log.info("%s takes no data channel: lines go through the lobby", self._to)
 
     def _message(self, label: str, content: str | bytes) -> None:
-        if label != _STATUS and isinstance(content, str) and not self._over:
+        if self._over or not isinstance(content, str):
+            return
+        if label != _STATUS:
             self._on_text(content)
+        elif (sending := read_sending(content)) is not None:
+            self._on_sending(sending)
 
     def _say(self, message: machine.Input) -> None:
         if not self._over:

@@ -8,7 +8,15 @@ import msgspec
 
 from ..sessions.call.messages import CallState
 
-__all__ = ["CallEvent", "CallStateChanged", "Callback", "LobbyChanged", "TextReceived", "UsersChanged"]
+__all__ = [
+    "CallEvent",
+    "CallStateChanged",
+    "Callback",
+    "LobbyChanged",
+    "SendingChanged",
+    "TextReceived",
+    "UsersChanged",
+]
 
 
 class CallStateChanged(msgspec.Struct, frozen=True, tag="state"):
@@ -50,5 +58,13 @@ class TextReceived(msgspec.Struct, frozen=True, tag="text"):
     text: str
 
 
-CallEvent = CallStateChanged | UsersChanged | LobbyChanged | TextReceived
+class SendingChanged(msgspec.Struct, frozen=True, tag="sending"):
+    """The other one in the call says what it sends now; see ``Sending``."""
+
+    peer: str
+    sound: bool
+    picture: str | None
+
+
+CallEvent = CallStateChanged | UsersChanged | LobbyChanged | TextReceived | SendingChanged
 Callback = Callable[[CallEvent], None]

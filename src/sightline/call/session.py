@@ -21,6 +21,7 @@ from ..viewer.media import IncomingMedia
 from ..viewer.streams import Broadcast, Stream
 from .failure import CallEnded, ending
 from .loudspeaker import Loudspeaker
+from .outgoing import ALL, Sending
 
 __all__ = ["CallSession", "CallStatistics", "Ring", "SessionOwner"]
 
@@ -78,6 +79,8 @@ class CallSession:
         self.state = CallState.IDLE
         self.reason: str | None = None
         """Why it ended: a key of ``sightline.call.ENDINGS``."""
+        self.sending: Sending = ALL
+        """What the other side says that it sends."""
         self._owner = owner
         self._speaker = speaker
         self._is_current = True
@@ -187,6 +190,7 @@ class CallSession:
     def begin(self) -> None:
         """A connection is made: nothing that comes follows from what came before."""
         self._media.begin_run()
+        self.sending = ALL
         if self._speaker is not None:
             self._speaker.leave(self.peer)
 

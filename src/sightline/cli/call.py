@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import MediaError, SightlineError
+from .call_commands import COMMANDS, follow_commands
 from .options import (
     Commands,
     add_client_options,
@@ -79,6 +80,11 @@ def register(commands: Commands) -> None:
     )
     parser.add_argument("--say", metavar="TEXT", help="write this line when a call is up")
     parser.add_argument("--seconds", type=duration, metavar="TIME", help="hang up after so long: 30, 10m")
+    parser.add_argument(
+        "--commands",
+        action="store_true",
+        help="take commands from standard input, one a line: " + ", ".join(COMMANDS),
+    )
     parser.add_argument("--stats", action="store_true", help="print the figures of a call each second")
     parser.add_argument("--persistent", action="store_true", help="wait for the service as long as it is away")
     add_log_level_option(parser, default="error")
@@ -132,6 +138,8 @@ async def _call(args: argparse.Namespace) -> int:
             )
             with stop_on_signals():
                 async with call:
+                    if args.commands:
+                        stack.push_async_callback(_ended, asyncio.create_task(follow_commands(call, report)))
                     code = await _do(args, call, report)
         except SightlineError as error:
             report.failed(error)
@@ -188,8 +196,7 @@ async def _talk(args: argparse.Namespace, session: CallSession, report: Report) 
         await session.hang_up()
     finally:
         if beside is not None:
-            beside.cancel()
-            await asyncio.wait([beside])
+            await _ended(beside)
         if recorder is not None:
             if session.reason is None:  # Ctrl-C
                 await session.hang_up()
@@ -197,6 +204,11 @@ async def _talk(args: argparse.Namespace, session: CallSession, report: Report) 
     for trouble in troubles:
         report.complain(trouble.message)
     return 1 if troubles or session.reason in _BROKEN else 0
+
+
+async def _ended(beside: asyncio.Task[None]) -> None:
+    beside.cancel()
+    await asyncio.wait([beside])
 
 
 async def _tell_statistics(session: CallSession, report: Report) -> None:

@@ -46,6 +46,16 @@ class Report:
         """It cannot go on. People are told by the command itself, on standard error."""
         self._lines.failed(error)
 
+    def done(self, command: str, what: str) -> None:
+        """A command of standard input was done."""
+        self._lines.say(what, "command", {"command": command, "done": True, "message": what})
+
+    def not_done(self, command: str, why: str) -> None:
+        """It was not."""
+        if self._lines.as_json:
+            self._lines.say(why, "command", {"command": command, "done": False, "message": why})
+        self.complain(why)
+
     def complain(self, sentence: str) -> None:
         """To people, on standard error; scripts have the events and the exit code."""
         if not self._lines.as_json:
@@ -61,6 +71,10 @@ class Report:
             case "users":
                 here = ", ".join(fields["users"]) or "nobody else"
                 return f"here now: {here}"
+            case "sending":
+                sound = "sound" if fields["sound"] else "no sound"
+                picture = {"camera": "a picture", "screen": "the screen"}.get(fields["picture"], "no picture")
+                return f"{fields['peer']} sends {picture} and {sound}"
             case "text":
                 return f"{fields['peer']}: {fields['text']}"
             case _:

@@ -19,7 +19,7 @@ from .peer import IceServer
 from .receiving import Receiving
 from .rtp.fanout import Fanout
 from .rtp.rtcp import MalformedRtcp
-from .sdp import OurMedia
+from .sdp import Description, OurMedia, with_sending
 from .sending import Sending
 from .stats import PeerStatistics
 
@@ -95,7 +95,21 @@ class CallPeer(OfferingPeer):
         self._both.answers = True
         return await super().answer(offer_sdp, ice_servers=ice_servers)
 
+    def _reoffered(self, offer: Description) -> Description:
+        self._both.describe()
+        return with_sending(offer, self._both.sending.wishes())
+
     # -- media
+
+    def source_changed(self) -> None:
+        """The source gives other pictures or sound than before: they are sent from now on, as far as agreed."""
+        self._both.sending.source_changed()
+        self._arrange()
+
+    @property
+    def wants_offer(self) -> bool:
+        """Whether our last description says other kinds than we send now, so that ``restart`` is due."""
+        return self._agreement is not None and self._both.described != self._both.kinds
 
     def request_keyframe(self) -> None:
         """Ask the other side for a keyframe; requests are joined."""
@@ -125,7 +139,21 @@ class _CallMedia(BothWays):
     offer with sections that only receive, and then offers its own streams in two more."""
 
     answers = False
+    described: frozenset[str] = frozenset()
+    """The kinds that our last description says we would send."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Those that we would send now."""
+        return frozenset(media.kind for media in self.sending.wishes())
+
+    def describe(self) -> None:
+        """A description is made, of what would be sent now."""
+        for kind in self.kinds - self.described:
+            self.sending.renew(kind)
+        self.described = self.kinds
 
     def wishes(self) -> tuple[OurMedia, ...]:
-        """See ``LinkMedia``."""
+        """See ``LinkMedia``. They go into a description."""
+        self.describe()
         return (*super().wishes(), *(self.receiving.wishes() if self.answers else ()))

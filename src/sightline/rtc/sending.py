@@ -25,6 +25,10 @@ def _nothing(_: object) -> None:
     pass
 
 
+def _random_ssrcs(count: int) -> list[int]:
+    return secrets.SystemRandom().sample(range(1, 1 << 32), count)
+
+
 class Sending:
     """The streams of one viewer. They come into being with the keys, and live through renegotiations and restarts."""
 
@@ -38,8 +42,11 @@ class Sending:
         self._on_error = on_error
         self._cname = secrets.token_urlsafe(12)
         # Random, and no two alike: the viewer tells the streams of its one port apart by them (RFC 3550 §8).
-        self._ssrcs = secrets.SystemRandom().sample(range(1, 1 << 32), 3)
+        self._ssrcs = _random_ssrcs(3)
+        self._wanted: dict[str, AgreedMedia] = {}
+        """What was agreed, whether the source has it now or not."""
         self._agreed: dict[str, AgreedMedia] = {}
+        self._feeds: dict[str, Feed] = {}
         self._streams: dict[str, OutgoingStream] = {}
         """By kind, those that ended too: who sends again under an SSRC goes on with its numbers."""
         self._outlet: Outlet | None = None
@@ -69,15 +76,46 @@ class Sending:
 
     def agreed(self, agreement: Agreement) -> None:
         """A negotiation is done, the first or a later one. The source begins to work, for whom it will be soon."""
-        agreed = {media.kind: media for media in agreement.media if media.sends and self._feed(media) is not None}
+        self._wanted = {media.kind: media for media in agreement.media if media.sends}
+        agreed = self._had(self._wanted)
         if agreed == self._agreed:
             return
         self._agreed = agreed
         if self._srtp is not None:
             self._build(self._srtp)
         elif not self._warm:
-            feeds = [feed for media in agreed.values() if (feed := self._feed(media)) is not None]
-            self._warm = [feed.listen(_nothing) for feed in feeds]
+            self._warm_up()
+
+    def source_changed(self) -> None:
+        """The source gives other feeds than before. What was agreed goes on with them without a break; of what was not,
+        nothing is sent before the next agreement.
+        """
+        self._agreed = self._had(self._wanted)
+        outlet, srtp, before = self._outlet, self._srtp, self._feeds
+        if outlet is None or srtp is None:
+            if self._warm:
+                stop, self._warm = self._warm, []
+                self._warm_up()
+                for each in stop:
+                    each()
+            return
+        feeds = self._had_feeds()
+        if feeds.get("video") is not before.get("video"):
+            outlet.drop_pictures()
+        for kind, stream in self._streams.items():
+            if feeds.get(kind) is not before.get(kind):
+                stream.begin_timeline()
+        self._build(srtp)
+        if outlet.video is not None and feeds.get("video") is not before.get("video"):
+            self._fanout.request_keyframe(outlet)
+
+    def renew(self, kind: str) -> None:
+        """A stream that ended is to begin again, as another one: Chromium has no picture of one that comes back under
+        the SSRC that it had, whose receiver it takes for one that is still connected to its track.
+        """
+        video, retransmissions, audio = self._ssrcs
+        first, second = [ssrc for ssrc in _random_ssrcs(5) if ssrc not in self._ssrcs][:2]
+        self._ssrcs = [first, second, audio] if kind == "video" else [video, retransmissions, first]
 
     def keys(self, srtp: SrtpSession) -> None:
         """The handshake is done."""
@@ -133,7 +171,7 @@ class Sending:
             self._wide = SentPackets()
         streams = {kind: self._stream(media, srtp) for kind, media in self._agreed.items()}
         self._streams |= streams
-        feeds = {kind: self._feed(media) for kind, media in self._agreed.items()}
+        feeds = self._feeds = self._had_feeds()
         renditions = self._renditions(self._agreed["video"]) if "video" in feeds else ()
         video, audio = streams.get("video"), streams.get("audio")
         if self._outlet is None:
@@ -184,6 +222,15 @@ class Sending:
             rtx_sequence=secrets.randbits(15) if before is None else before.next_rtx_sequence,
             wide=self._wide,
         )
+
+    def _had(self, wanted: dict[str, AgreedMedia]) -> dict[str, AgreedMedia]:
+        return {kind: media for kind, media in wanted.items() if self._feed(media) is not None}
+
+    def _had_feeds(self) -> dict[str, Feed]:
+        return {kind: feed for kind, media in self._agreed.items() if (feed := self._feed(media)) is not None}
+
+    def _warm_up(self) -> None:
+        self._warm = [feed.listen(_nothing) for feed in self._had_feeds().values()]
 
     def _feed(self, media: AgreedMedia) -> Feed | None:
         if media.kind == "audio":

@@ -14,6 +14,7 @@ from sightline.call import (
     CallStatistics,
     LobbyChanged,
     Recording,
+    SendingChanged,
     TextReceived,
     UsersChanged,
 )
@@ -38,6 +39,9 @@ EVENTS: list[tuple[CallEvent, str]] = [
     ),
     (CallStateChanged(CallState.IN_CALL, CallState.ENDED, "Ann", "left", "Ann ended the call."), "Ann ended the call."),
     (TextReceived("Ann", "hello"), "Ann: hello"),
+    (SendingChanged("Ann", True, "camera"), "Ann sends a picture and sound"),
+    (SendingChanged("Ann", False, None), "Ann sends no picture and no sound"),
+    (SendingChanged("Ann", True, "screen"), "Ann sends the screen and sound"),
 ]
 
 
@@ -67,7 +71,7 @@ def test_what_scripts_read(capsys: pytest.CaptureFixture[str]) -> None:
     output = capsys.readouterr()
     lines = [json.loads(line) for line in output.out.splitlines()]
     assert all(isinstance(line.pop("time"), float) for line in lines)
-    kinds = ["lobby"] * 4 + ["users"] * 2 + ["state"] * 6 + ["text", "failed"]
+    kinds = ["lobby"] * 4 + ["users"] * 2 + ["state"] * 6 + ["text", "sending", "sending", "sending", "failed"]
     assert [line["type"] for line in lines] == kinds
     assert lines[11] == {
         "type": "state",

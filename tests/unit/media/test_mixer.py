@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sightline.media.mixer import Limiter, Mixer, VoiceFrame
-from sightline.media.opus_packets import lost_packet, opus_samples
+from sightline.media.opus_packets import lost_packet, opus_samples, silent_packet
 from sightline.media.voice_buffer import FRAME, VoiceBuffer
 from sightline.media.voice_decoder import Samples, VoiceDecoder
 
@@ -323,3 +323,15 @@ def test_loud_talkers_are_turned_down_and_not_cut() -> None:
     assert np.allclose(after[-1], quiet[-FRAME:]), "and up again"
     edges = [abs(float(two[0, 0] - one[-1, 0])) for one, two in pairwise(after)]
     assert max(edges) < 0.02
+
+
+@pytest.mark.parametrize(
+    "packet", [b"\xfc", b"\x08\x01", b"\x78\x01", b"\xe0\x01", b"\x1b\x02", b"\xff\x03abc", b"", b"\x03\x30"]
+)
+def test_silence_lasts_as_long_as_what_it_stands_for(packet: bytes) -> None:
+    silent = silent_packet(packet)
+    assert opus_samples(silent) == (opus_samples(packet) or FRAME)
+    decoder = av.CodecContext.create("libopus", "r")
+    [frame] = decoder.decode(av.Packet(silent))  # type: ignore[attr-defined]
+    assert frame.samples == opus_samples(silent)
+    assert not frame.to_ndarray().any()

@@ -135,6 +135,14 @@ class Outlet:
         self.active = False
         self._forget()
 
+    def drop_pictures(self) -> None:
+        """Those of another feed follow, or none: nothing of this one is sent any more."""
+        self._replay.clear()
+        self._replayed_at = float("-inf")
+        self.fresh = True
+        if self.video is not None:
+            self.video.drop_to_keyframe(self._pacer.drop_video())
+
     def offer_audio(self, packets: Packets, now: float) -> bool:
         """A unit of sound; whether the outlet is to be flushed now."""
         if not self.active or self.audio is None or not self.audio.accepts(packets):

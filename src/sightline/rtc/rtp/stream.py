@@ -135,6 +135,8 @@ class OutgoingStream:
         self._history = History()
         self._wire_timestamp = 0
         self._ticks: int | None = None
+        self._left: int | None = None
+        """The last timestamp of a timeline that has ended, in ticks of the wire's without its wraps."""
         self._built_at = 0.0
         self._begun = False
         self._credit = _CREDIT
@@ -169,6 +171,11 @@ class OutgoingStream:
         """What is sent next is a keyframe."""
         self.waits_for_keyframe = False
         self._begun = True
+
+    def begin_timeline(self) -> None:
+        """What is built next comes of another source: its timestamps go on where those of before would be by now."""
+        if self._ticks is not None:
+            self._left, self._ticks = self._ticks + self._offset, None
 
     def drop_to_keyframe(self, frames: int = 0) -> None:
         """Send no unit before the next keyframe; ``frames``: accepted ones that will not be sent either."""
@@ -285,7 +292,10 @@ class OutgoingStream:
 
     def _begin(self, packets: Packets, now: float, ticks: int) -> None:
         rate = self.settings.clock_rate
-        if self._ticks is not None and ticks <= self._ticks:
+        if self._ticks is None:
+            if self._left is not None:
+                self._offset = self._left + max(1, round((now - self._built_at) * rate)) - ticks
+        elif ticks <= self._ticks:
             if ticks < self._ticks - rate:
                 # The source began a new timeline: go on as if it were the old one.
                 self._offset += self._ticks + max(1, round((now - self._built_at) * rate)) - ticks

@@ -20,7 +20,7 @@ from .description import (
     SourceGroup,
     Transport,
 )
-from .offer import make_offer, make_restart_offer
+from .offer import make_offer, make_restart_offer, with_sending
 from .ours import LocalTransport, OurMedia, Ours
 from .parse import parse_description
 from .write import write_description
@@ -51,5 +51,6 @@ __all__ = [
     "make_restart_offer",
     "parse_description",
     "profile_level_id_of",
+    "with_sending",
     "write_description",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 from msgspec.structs import replace
@@ -20,7 +20,7 @@ from .ours import (
     with_sources,
 )
 
-__all__ = ["make_offer", "make_restart_offer"]
+__all__ = ["make_offer", "make_restart_offer", "with_sending"]
 
 _FIRST_PAYLOAD_TYPE = 96
 _SCTP_PORT = 5000
@@ -81,6 +81,32 @@ def make_restart_offer(held: Description, *, origin: Origin, transport: LocalTra
         replace(section, transport=ours, candidates=(), end_of_candidates=False) for section in held.sections
     )
     return _with_candidates(replace(held, origin=origin, sections=sections), transport)
+
+
+def with_sending(offer: Description, media: Sequence[OurMedia]) -> Description:
+    """A later offer in which we send what ``media`` has, and nothing else: each kind in the section that it had before,
+    or in the first of its kind, which the first offer has whether we send in it or not.
+    """
+    sections = list(offer.sections)
+    for kind in ("video", "audio"):
+        ours = next((one for one in media if one.kind == kind and one.sends), None)
+        places = [place for place, one in enumerate(sections) if one.kind == kind and not one.rejected]
+        mine = next((place for place in places if sections[place].sources), next(iter(places), None))
+        for place in places:
+            section = sections[place]
+            sends = ours if place == mine else None
+            section = replace(
+                section,
+                direction=Direction.of(sends=sends is not None, receives=section.direction.receives),
+                msids=(),
+                sources=(),
+                source_groups=(),
+            )
+            if sends is not None:
+                retransmits = any(codec.repaired is not None for codec in section.codecs)
+                section = with_sources(section, sends, retransmits=retransmits)
+            sections[place] = section
+    return replace(offer, sections=tuple(sections))
 
 
 def _with_candidates(offer: Description, transport: LocalTransport) -> Description:

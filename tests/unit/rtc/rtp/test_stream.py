@@ -108,6 +108,21 @@ def test_a_new_timeline_goes_on_from_the_old_one() -> None:
     assert then.timestamp - after.timestamp == FRAME
 
 
+@pytest.mark.parametrize("begins_at", [0, 30_050, 10_000_000])
+def test_another_source_goes_on_where_the_one_before_would_be(begins_at: int) -> None:
+    stream = video_stream()
+    stream.begin_timeline()  # of nothing
+    (before,) = parsed(stream.build(packets(30_000, size=10), 1000.0))
+    for _ in range(2):
+        stream.begin_timeline()
+    assert stream.sender_report(LiveClock(90_000), 1001.0, 5.0) is None, "its time is not known yet"
+    (after,) = parsed(stream.build(packets(1, size=10), 1002.0, timestamp=begins_at * FRAME))
+    (then,) = parsed(stream.build(packets(1, size=10), 1002.033, timestamp=(begins_at + 1) * FRAME))
+    assert (after.timestamp - before.timestamp) % (1 << 32) == 2 * 90_000
+    assert then.timestamp - after.timestamp == FRAME
+    assert then.sequence_number == before.sequence_number + 2
+
+
 # -- sending again ----------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from sightline.rtc.sdp import (
     make_restart_offer,
     parse_description,
     profile_level_id_of,
+    with_sending,
     write_description,
 )
 from sightline.rtc.sdp.ours import MID, TRANSPORT_WIDE
@@ -249,3 +250,35 @@ def test_a_master_that_knows_only_remb_gets_that_of_our_viewer() -> None:
     picture = agree(offer, answer, offerer=True).media[0]
     assert picture.codec.feedback == ("goog-remb", "ccm fir", "nack", "nack pli")
     assert TRANSPORT_WIDE not in picture.extensions
+
+
+def test_a_later_offer_says_what_is_sent_by_then() -> None:
+    """First nothing, then both, then the sound alone; what comes is none of its business."""
+    held = make_offer(viewer(THEIRS))
+    assert [section.direction for section in held.sections[:2]] == [Direction.RECVONLY] * 2
+    both = read_back(with_sending(held, (video(), audio())))
+    assert [section.direction for section in both.sections[:2]] == [Direction.SENDRECV] * 2
+    assert [len(section.sources) for section in both.sections[:2]] == [2, 1]
+    assert both.sections[2:] == read_back(held).sections[2:]
+    assert [section.codecs for section in both.sections] == [section.codecs for section in read_back(held).sections]
+    sound = read_back(with_sending(both, (audio(),)))
+    assert [section.direction for section in sound.sections[:2]] == [Direction.RECVONLY, Direction.SENDRECV]
+    assert not sound.sections[0].sources
+    assert not sound.sections[0].msids
+    assert sound.sections[1].sources == both.sections[1].sources
+    assert read_back(with_sending(sound, ())) == read_back(held)
+
+
+def test_each_kind_is_sent_in_one_section_and_in_none_that_was_rejected() -> None:
+    """The MDN sample takes what we send in the first two sections, and sends in two more."""
+    held = make_offer(viewer(THEIRS))
+    picture, sound, data = held.sections
+    fourth = msgspec.structs.replace(picture, mid="3")
+    rejected = msgspec.structs.replace(sound, mid="4", port=0)
+    held = msgspec.structs.replace(held, sections=(picture, rejected, data, fourth, sound), bundles=())
+    changed = with_sending(held, (video(), audio()))
+    assert [len(section.sources) for section in changed.sections] == [2, 0, 0, 0, 1]
+    moved = msgspec.structs.replace(
+        held, sections=(picture, rejected, data, with_sending(held, (video(),)).sections[0], sound)
+    )
+    assert [len(section.sources) for section in with_sending(moved, (video(),)).sections] == [0, 0, 0, 2, 0]
