@@ -235,7 +235,7 @@ def test_a_viewer_that_slept_is_revived_by_its_restart(
         chromium.page(f"{service.http}/pages/not-found.html", **ALLOWED) as page,
         kvs.viewer(arn, "viewer-123") as socket,
     ):
-        page.evaluate(MASTER, [channel, {"viewerDisconnected": 1, "viewerFailed": 2}])
+        page.evaluate(MASTER, [channel, {"viewerDisconnected": 2, "viewerFailed": 4}])
 
         def is_connected() -> bool:
             return bool(page.evaluate("() => master.isConnected('viewer-123')"))

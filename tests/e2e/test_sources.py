@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.harness.access import admin
+from tests.harness.access import listed
 from tests.harness.bars import wait_for_picture, watch
 from tests.harness.browser import Chromium
 from tests.harness.browser_limits import PEERS
@@ -70,14 +70,20 @@ class Watching:
         page.goto(f"{service.http}/view/{channel}")
         wait_for_picture(page)
         self.page, self._service, self._channel = page, service, channel
-        eventually(lambda: self.connection()[1] == "connected", "the camera's report of it", within=30)
-        self._before = self.connection()
+        self._name = page.get_by_test_id("client-id").text_content()
+        self._before = eventually(self.connection, "the camera's report of it", within=30)
 
-    def connection(self) -> tuple[object, ...]:
-        """What would be another one after a reconnection: at the camera and in the browser."""
-        (viewer,) = admin(self._service, "viewers", {"channel": self._channel}).json["viewers"]
+    def connection(self) -> list[object]:
+        """What would be another one after a reconnection, at the camera and in the browser; empty while there is none.
+
+        Another viewer may come and go.
+        """
         received = self.page.evaluate(RECEIVED)
-        return viewer["clientId"], viewer["connectionState"], viewer["since"], received
+        return [
+            (viewer["clientId"], viewer["since"], received)
+            for viewer in listed(self._service, self._channel)
+            if viewer["clientId"] == self._name and viewer["connectionState"] == "connected"
+        ]
 
     def assert_told(self) -> None:
         """The page says that the camera has lost its source."""

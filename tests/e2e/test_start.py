@@ -176,7 +176,7 @@ def test_log_lines_say_whose_they_are(configured: Service, far_kvs: Kvs) -> None
     arn = far_kvs.create("porch")
     with far_kvs.master(arn), far_kvs.viewer(arn, "neighbour-7"):
         pass
-    lines = [json.loads(line) for line in configured.command.output.splitlines() if line.startswith("{")]
+    lines = configured.command.json_lines
     about = [line for line in lines if "neighbour-7" in json.dumps(line)]
     assert about
     for line in about:

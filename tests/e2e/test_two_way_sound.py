@@ -46,7 +46,12 @@ def test_two_viewers_are_heard_by_a_camera_in_python_and_its_picture_goes_on(
                 wait_for_picture(page, within=30)
             one.evaluate(LISTEN, "video")
             eventually(lambda: one.evaluate("() => heard(440)") > -60, "the camera's tone in the page", within=30)
-            assert one.evaluate("() => heard(2500)") < one.evaluate("() => heard(440)") - 20
+            # Not each look: where a tone begins there is a bit of every pitch.
+            eventually(
+                lambda: one.evaluate("() => heard(2500)") < one.evaluate("() => heard(440)") - 20,
+                "the tone and nothing else",
+                within=30,
+            )
 
             def heard(*, low: bool, high: bool) -> bool:
                 sound = raw_sound(voices)
@@ -58,7 +63,7 @@ def test_two_viewers_are_heard_by_a_camera_in_python_and_its_picture_goes_on(
             eventually(lambda: heard(low=True, high=False), "one voice at the camera", within=30)
             begin_talk(two)
             eventually(lambda: heard(low=True, high=True), "both voices at the camera", within=30)
-            assert strength(raw_sound(voices), 2500) < 0.01
+            eventually(lambda: strength(raw_sound(voices), 2500) < 0.01, "the voices and nothing else", within=30)
             one.get_by_test_id("talk").click()
             expect(one.get_by_test_id("talk")).to_have_text("Talk")
             eventually(lambda: heard(low=False, high=True), "the other voice alone", within=30)

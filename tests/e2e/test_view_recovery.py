@@ -73,6 +73,8 @@ class TestTheCamera:
             screenshot(korean, "camera-killed-ko")
             camera(channel)
             for each in (page, korean):
+                # The notice goes when the camera answers; pictures come a moment later.
+                expect(each.locator("html")).to_have_attribute("data-state", "watching")
                 expect(each.get_by_test_id("notice")).to_be_hidden()
             for seen in watch_all([page, korean], 2):
                 seen.assert_live()
@@ -159,6 +161,7 @@ class TestWhatOneCanDo:
         """The page of a camera that is on, watched."""
         with chromium.page(f"{service.http}/view/{channel}", accept_downloads=True) as page:
             wait_for_picture(page)
+            expect(page.get_by_test_id("state")).to_have_text("Live")  # from now on there are buttons
             yield page
 
     def test_a_snapshot_is_a_png_of_the_picture(self, page: Page, tmp_path: Path) -> None:
