@@ -78,7 +78,7 @@ async def test_a_child_ends_when_asked(tmp_path: Path) -> None:
         await child.start()
         assert child.exit_code is None
         child.terminate()
-        await asyncio.wait_for(child.ended(), 10)
+        await asyncio.wait_for(child.ended(), 30)
         child.terminate()
     await child.aclose()
 
@@ -125,7 +125,7 @@ def test_a_child_does_not_outlive_a_parent_that_was_killed(tmp_path: Path) -> No
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not alive(pid)

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 
-async def eventually(condition: Callable[[], bool], *, within: float = 5) -> None:
+async def eventually(condition: Callable[[], bool], *, within: float = 30) -> None:
     """Return as soon as the condition holds; TimeoutError after `within` seconds."""
     async with asyncio.timeout(within):
         while True:
@@ -85,7 +85,7 @@ class FakeSignaling:
         await self.socket.send_str(json.dumps(message))
 
     async def next(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self.received.get(), 5)
+        return await asyncio.wait_for(self.received.get(), 30)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if self.status != 101:

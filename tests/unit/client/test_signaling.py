@@ -17,7 +17,7 @@ from tests.unit.client.fake_signaling import FakeSession, FakeSignaling, eventua
 
 pytestmark = pytest.mark.realtime
 
-HASTY = Timers(ping=0.1, dead=0.25)
+HASTY = Timers(ping=0.1, dead=1.5)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ Client = SignalingClient[FakeSession]
 
 async def upcoming(client: Client, kind: type[Opened[FakeSession]] | type[Received] | type[Lost]) -> object:
     """The next event of a kind; others on the way are passed over."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async for event in client:
             if isinstance(event, kind):
                 return event
@@ -134,7 +134,7 @@ async def test_another_network_ends_the_pause_and_an_attempt_that_hangs(service:
             await asyncio.Event().wait()
         return await service.session()
 
-    async with SignalingClient(session) as client, asyncio.timeout(10):
+    async with SignalingClient(session) as client, asyncio.timeout(30):
         await attempts.get()
         client.renew()
         assert isinstance(await anext(client), Lost)
@@ -156,16 +156,17 @@ async def test_a_message_that_cannot_go_out_is_an_error(service: FakeSignaling) 
 async def test_a_quiet_service_is_pinged_and_kept(service: FakeSignaling) -> None:
     async with SignalingClient(service.session, timers=HASTY) as client:
         await anext(client)
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(HASTY.dead + 0.5)
         assert client.is_connected
         assert service.frame_types.count(aiohttp.WSMsgType.PING) >= 3
+        assert service.sessions == 1
 
 
 async def test_a_dead_service_is_left(service: FakeSignaling) -> None:
     service.answer_pings = False
     async with SignalingClient(service.session, timers=HASTY) as client:
         await anext(client)
-        assert isinstance(await asyncio.wait_for(anext(client), 3), Lost)
+        assert isinstance(await asyncio.wait_for(anext(client), 30), Lost)
         await upcoming(client, Opened)
 
 
@@ -220,7 +221,7 @@ async def test_refused_later_it_tries_for_ever(service: FakeSignaling, client: C
     service.status = 403
     await service.socket.close()
     for _ in range(4):
-        assert isinstance(await asyncio.wait_for(anext(client), 5), Lost)
+        assert isinstance(await asyncio.wait_for(anext(client), 30), Lost)
     service.status = 101
     await upcoming(client, Opened)
 

@@ -47,7 +47,7 @@ async def test_calls_are_made_in_order_in_one_thread_and_errors_come_back() -> N
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     await worker.aclose(lambda: loop.call_soon_threadsafe(ended.set) and None)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await ended.wait()
     with pytest.raises(RuntimeError, match="closed"):
         await worker.run(note, 5)

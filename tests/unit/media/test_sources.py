@@ -117,7 +117,10 @@ async def test_a_keyframe_comes_when_asked_for(sources: list[Source]) -> None:
     subscription = source.video.subscribe()
     before = await units(subscription, 20)
     source.request_keyframe()
-    after = await units(subscription, 20)
+    after = []
+    while not after or not any(unit.keyframe for unit in after[:-5]):  # what was under way comes first
+        after += await units(subscription, 1)
+        assert len(after) < 120
     # The first picture may be encoded just before the subscriber's own request is heard, which then makes another one.
     assert not any(unit.keyframe for unit in before[2:])
     assert all(number is not None for number in numbers(after[[unit.keyframe for unit in after].index(True) :]))
@@ -130,7 +133,7 @@ async def test_it_works_only_while_somebody_watches(sources: list[Source]) -> No
         subscription = source.video.subscribe()
         shown = numbers(await units(subscription, 40))
         assert shown[0] is not None
-        assert shown[0] < 20, "each start is a new one"
+        assert shown[0] < 40, "each start is a new one"
         subscription.close()
 
 

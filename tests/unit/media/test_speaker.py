@@ -221,7 +221,7 @@ async def test_a_card_that_hangs_holds_up_nobody_and_is_replaced() -> None:
         begun = time.thread_time()
         thread.put(silence())
         longest = max(longest, time.thread_time() - begun)
-        return len(cards) > 3 and len(cards[3].played) > 3
+        return any(len(card.played) > 3 for card in cards[3:])  # one that a busy machine held up is replaced, too
 
     await eventually(heard)
     assert longest < 0.05

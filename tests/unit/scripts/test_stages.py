@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import stages
 
+from tests.harness.polling import eventually
+
 pytestmark = pytest.mark.realtime
 
 
@@ -68,9 +70,12 @@ def test_what_waits_for_real_is_no_unit_test(tests: Path, capfd: pytest.CaptureF
 def test_far_over_its_budget_a_stage_is_stopped_and_reports(
     tests: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(stages.STAGES, "e2e", stages.Stage(budget=1, folders=("e2e",)))
-    write(tests / "e2e", "import time; time.sleep(60)")
-    assert stages.main(["e2e"]) == 1
+    write(tests / "e2e", "import time; open('begun', 'w').close(); time.sleep(60)")
+    for budget in (1, 3, 9):  # a busy machine may take longer until the test has begun
+        monkeypatch.setitem(stages.STAGES, "e2e", stages.Stage(budget=budget, folders=("e2e",)))
+        assert stages.main(["e2e"]) == 1
+        if (stages.ROOT / "begun").exists():
+            break
     said = capfd.readouterr().out
     assert "KeyboardInterrupt" in said
     assert "3 times its budget" in said
@@ -82,9 +87,18 @@ def test_what_a_stopped_program_started_ends_too(tests: Path) -> None:
         "import subprocess, time, signal; signal.signal(signal.SIGINT, lambda *_: exit());"
         f"child = subprocess.Popen(['sleep', '60']); open({str(pid_file)!r}, 'w').write(str(child.pid)); time.sleep(60)"
     )
-    assert stages.run_limited([sys.executable, "-c", program], 1) == stages.TIMED_OUT
-    status = Path(f"/proc/{pid_file.read_text()}/status")
-    assert not status.exists() or "zombie" in status.read_text()
+    for limit in (1, 3, 9):  # a busy machine may take longer until it has begun
+        assert stages.run_limited([sys.executable, "-c", program], limit) == stages.TIMED_OUT
+        if pid_file.exists() and pid_file.read_text():
+            break
+    eventually(lambda: has_ended(pid_file.read_text()), "the child to end")
+
+
+def has_ended(pid: str) -> bool:
+    try:
+        return "zombie" in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
 
 
 def test_an_unknown_stage_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -157,12 +157,13 @@ class Camera(FakeSignaling):
             pass
         return message
 
-    async def connect(self, *frames: Frame) -> HandPeer:
+    async def connect(self, *frames: Frame, can_restart: bool = True) -> HandPeer:
         """Answer the next offer; the connection stands, and these frames come."""
         await self.until("SDP_OFFER")
         await self.say("SDP_ANSWER", {"type": "answer", "sdp": "v=0 answer"})
         peer = self.peer
         await eventually(lambda: len(peer.accepted) > 0)
+        peer.can_restart = can_restart
         peer.become(ConnectionState.CONNECTED)
         peer.show(*frames)
         return peer

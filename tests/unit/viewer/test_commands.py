@@ -15,7 +15,7 @@ from sightline.rtc.datachannel import DataRequest
 from sightline.sessions.viewer import RetryOnce
 from sightline.viewer.commands import Commands
 from tests.unit.rtc.datachannel.pair import End, connected
-from tests.unit.viewer.camera import QUICK, Camera
+from tests.unit.viewer.camera import Camera
 
 pytestmark = pytest.mark.realtime
 
@@ -138,7 +138,7 @@ async def test_a_viewer_may_be_for_commands_alone() -> None:
 async def test_who_asks_for_no_picture_is_content_with_the_connection() -> None:
     async with (
         Camera() as camera,
-        camera.viewer(video=False, audio=False, commands=True, options=QUICK, policy=RetryOnce(retries=0)) as viewer,
+        camera.viewer(video=False, audio=False, commands=True, policy=RetryOnce(retries=0)) as viewer,
     ):
         await camera.connect()
         await asyncio.wait_for(viewer.wait_watching(), 30)

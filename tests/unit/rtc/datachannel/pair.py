@@ -32,7 +32,7 @@ class End:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for something to become true; each event of this end looks again."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()

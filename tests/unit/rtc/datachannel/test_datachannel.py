@@ -22,6 +22,8 @@ from sightline.rtc.data_requests import (
 )
 from sightline.rtc.datachannel import DataChannels, DataRequest, RequestFailed
 
+from tests.unit.client.fake_signaling import eventually
+
 from .pair import AGREED, End, connected, open_channel
 
 pytestmark = pytest.mark.realtime
@@ -171,7 +173,7 @@ async def test_questions_end_with_their_channel() -> None:
         await server.until(lambda: len(server.messages) == 2)
         server.channels.close("one")
         with pytest.raises(RequestFailed) as lost:
-            await asyncio.wait_for(asking[0], 5)
+            await asyncio.wait_for(asking[0], 30)
         assert lost.value.code == "connection-lost"
         assert not asking[1].done()
         asking[1].cancel()
@@ -244,14 +246,17 @@ async def test_a_listener_that_raises_harms_nobody(caplog: pytest.LogCaptureFixt
     async with connected() as (client, server):
         await open_channel(client, server)
 
+        taken: list[object] = []
+
         def clumsy(label: str, message: str | bytes) -> None:
+            taken.append(message)
             raise RuntimeError("clumsy")
 
         heard = server.channels.on_message
         server.channels.on_message = clumsy
         with caplog.at_level(logging.CRITICAL, logger="sightline"):
             client.channels.send("one")
-            await asyncio.sleep(0.01)
+            await eventually(lambda: bool(taken))
         server.channels.on_message = heard
         client.channels.send("two")
         await server.until(lambda: server.messages)

@@ -80,7 +80,7 @@ async def test_aiortc_and_we_talk(client: bool) -> None:
     fingerprint = RTCDtlsFingerprint(ours.certificate.fingerprint.algorithm, ours.certificate.fingerprint.value)
     starting = asyncio.ensure_future(dtls.start(RTCDtlsParameters([fingerprint])))
     ours.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await starting
         await sctp.start(RTCSctpCapabilities(maxMessageSize=65_536), 5000)
         theirs_channel = RTCDataChannel(sctp, RTCDataChannelParameters(label="from aiortc"))

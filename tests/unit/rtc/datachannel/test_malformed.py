@@ -68,10 +68,10 @@ PARAMETER_OF_LENGTH_0 = bytes(8)
 async def test_what_aiortc_must_not_see_is_dropped(chunks: list[bytes]) -> None:
     async with connected() as (client, server):
         await open_channel(client, server)
-        begin = time.perf_counter()
+        begin = time.thread_time()
         for malformed in chunks:
             server.channels.receive(packet(server, malformed))
-        assert time.perf_counter() - begin < 0.5
+        assert time.thread_time() - begin < 0.5
         assert server.channels.refused == len(chunks)
         client.channels.send("still there")
         await server.until(lambda: server.messages)

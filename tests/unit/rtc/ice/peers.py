@@ -159,7 +159,7 @@ async def two_parties(
         await asyncio.gather(a.session.aclose(), b.session.aclose())
 
 
-async def eventually(condition: Callable[[], object], *, seconds: float = 10.0) -> None:
+async def eventually(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + seconds
     while not condition():

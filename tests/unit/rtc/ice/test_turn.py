@@ -91,7 +91,8 @@ async def relayed(
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_datagrams_go_both_ways(transport: str, tmp_path: Path) -> None:
+async def test_datagrams_go_both_ways(transport: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn, "_RELEASE_PATIENCE", 20.0)
     server_tls, client_tls = tls_contexts(tmp_path) if transport == "tls" else (None, None)
     async with (
         turn_server(transport=transport, tls=server_tls) as server,
@@ -125,7 +126,8 @@ async def test_a_check_waits_for_the_channel_and_media_does_not() -> None:
         assert relay.client.sender(peer.address).dropped == 2
 
 
-async def test_binding_the_same_peer_twice_asks_once() -> None:
+async def test_binding_the_same_peer_twice_asks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn, "_FIRST_RETRY", 30.0)  # requests are counted: none shall be repeated
     async with turn_server() as server, relayed(server) as (relay, peer):
         await relay.client.allocate()
         for _ in range(5):
@@ -160,7 +162,8 @@ async def test_a_stale_nonce_is_replaced() -> None:
         await eventually(lambda: peer.datagrams == [b"still works"])
 
 
-async def test_a_forbidden_peer_costs_only_that_peer() -> None:
+async def test_a_forbidden_peer_costs_only_that_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn, "_FIRST_RETRY", 30.0)
     async with turn_server() as server, relayed(server) as (relay, peer):
         await relay.client.allocate()
         server.forbidden.add(9)
@@ -194,7 +197,8 @@ async def test_a_refusal_is_typed(code: int, kind: type[turn_messages.TurnError]
         assert str(code) in str(caught.value)
 
 
-async def test_wrong_credentials_are_told_at_once() -> None:
+async def test_wrong_credentials_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn, "_FIRST_RETRY", 30.0)
     async with turn_server() as server, relayed(server, password="wrong") as (relay, _):
         with pytest.raises(turn_messages.TurnUnauthorized):
             await relay.client.allocate()
@@ -378,4 +382,4 @@ async def test_closing_does_not_wait_for_a_server_that_is_gone() -> None:
         server.silent = True
         before = asyncio.get_running_loop().time()
         await relay.client.aclose()
-        assert asyncio.get_running_loop().time() - before < 2.0
+        assert asyncio.get_running_loop().time() - before < 5.0
