@@ -21,7 +21,6 @@ from sightline.rtc.data_requests import (
     read_request,
 )
 from sightline.rtc.datachannel import DataChannels, DataRequest, RequestFailed
-
 from tests.unit.client.fake_signaling import eventually
 
 from .pair import AGREED, End, connected, open_channel
