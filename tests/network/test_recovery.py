@@ -80,6 +80,8 @@ def test_pictures_move_again_by_themselves(
         time.sleep(SETTLED)
         # Chromium may be late to know of a Wi-Fi that has just come back. Without it the failure would not be one.
         eventually(lambda: way_of(uplinks) == "wifi", "pictures over Wi-Fi only")
+        for viewer in viewers:
+            wait_until_content(viewer, within=30)
 
         lost = since = failure.begin()
         if failure.pause:
@@ -93,7 +95,7 @@ def test_pictures_move_again_by_themselves(
             took = wait_until_moving(viewer, since, within=30)
             print(f"{viewer.name}: pictures {took:.2f} s later")
             assert took <= limit + BUSY
-            wait_until_content(viewer, within=10)
+            wait_until_content(viewer, within=30)
         way = "wifi" if kind is Silent else "lte"
         eventually(lambda: way_of(uplinks) == way, f"pictures over {way} only")
 

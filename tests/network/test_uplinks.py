@@ -48,7 +48,7 @@ def addresses_of(uplinks: Uplinks) -> str:
 
 def test_a_lost_carrier_moves_the_phone_and_leaves_it_its_address(uplinks: Uplinks) -> None:
     uplinks.quiet(lte=True)
-    eventually(lambda: source_of(uplinks) == uplinks.wifi.address, "the first way")
+    assert source_of(uplinks) == uplinks.wifi.address
     uplinks.wifi.carry(on=False)
     eventually(lambda: source_of(uplinks) == uplinks.lte.address, "the other way")
     assert uplinks.wifi.address in addresses_of(uplinks)

@@ -175,6 +175,15 @@ class Forwarder:
         """Take an interface's carrier, or give it one."""
         self._ports[interface].carry(on)
 
+    def do_source(self, host: str, destination: str) -> str | None:
+        """The address from which a host would send there now; None when it knows no way."""
+        with kernel.inside(self._networks[host]), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect((destination, 9))
+            except OSError:
+                return None
+            return str(probe.getsockname()[0])
+
     def do_nat(self, interface: str, kind: str, private: str, public: str, ports: list[int]) -> None:
         """Put a router between an interface and all others, which know it by the public address from now on."""
         port = self._ports[interface]

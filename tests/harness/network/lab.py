@@ -147,6 +147,11 @@ class Host:
         assert finished.returncode == 0, finished.stderr
         return finished.stdout
 
+    def source(self, destination: str) -> str | None:
+        """The address from which the host would send there now; None when it knows no way."""
+        found: str | None = self.lab.ask("source", host=self.name, destination=destination)
+        return found
+
     def executable(self, program: str | Path) -> Path:
         """An executable file that starts `program` on the host, for those who want the path of one."""
         path = self.lab.folder / f"{self.name}-{Path(program).name}"

@@ -14,6 +14,7 @@ from tests.harness.access import make_link
 from tests.harness.network.browser import chromium_on
 from tests.harness.network.lab import Lab
 from tests.harness.network.line import Line
+from tests.harness.polling import eventually
 from tests.harness.service import Command, Service, sightline_command
 
 FAR = Line(delay=0.005)
@@ -75,6 +76,8 @@ class Uplinks:
             interface.set(FAR)
         self.wifi.carry(on=True)
         self.lte.carry(on=lte)
+        # The kernel sees to its routes a little later.
+        eventually(lambda: self.phone.source(self.home_line.address) == self.wifi.address, "the way over Wi-Fi")
 
     def __enter__(self) -> Uplinks:
         return self
