@@ -13,7 +13,6 @@ class CloseCode(IntEnum):
     GOING_AWAY = 1001
     UNSUPPORTED_DATA = 1003
     POLICY = 1008
-    TOO_BIG = 1009
     TRY_LATER = 1013
     NOT_ALLOWED = 4403
     """The key or the link was revoked or has expired."""

@@ -7,7 +7,7 @@ descriptions are known, what goes over the connection.
 
 from .agreement import AgreedData, AgreedMedia, Agreement, agree
 from .answer import make_answer
-from .codecs import H264Profile, SourceCodec, h264_profile, profile_level_id_of
+from .codecs import H264Profile, SourceCodec, h264_profile
 from .description import (
     Codec,
     Description,
@@ -50,7 +50,6 @@ __all__ = [
     "make_offer",
     "make_restart_offer",
     "parse_description",
-    "profile_level_id_of",
     "with_sending",
     "write_description",
 ]

@@ -10,7 +10,7 @@ import msgspec
 
 from .description import Codec, Section
 
-__all__ = ["H264Profile", "SourceCodec", "choose_codec", "h264_profile", "profile_level_id_of", "same_format"]
+__all__ = ["H264Profile", "SourceCodec", "choose_codec", "h264_profile", "same_format"]
 
 
 class H264Profile(Enum):
@@ -65,12 +65,6 @@ def h264_profile(profile_level_id: str) -> H264Profile | None:
         return None
     idc, iop = int(profile_level_id[:2], 16), int(profile_level_id[2:4], 16)
     return next((profile for pattern, mask, value, profile in _PATTERNS if (idc, iop & mask) == (pattern, value)), None)
-
-
-def profile_level_id_of(access_unit: bytes) -> str | None:
-    """From the first SPS in H.264 of Annex B form, None when there is none."""
-    match = re.search(rb"\x00\x00\x01[\x07\x27\x47\x67](...)", access_unit, re.DOTALL)
-    return match[1].hex() if match else None
 
 
 def choose_codec(section: Section, wanted: SourceCodec) -> Codec | None:

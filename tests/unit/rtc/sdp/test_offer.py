@@ -17,7 +17,6 @@ from sightline.rtc.sdp import (
     make_offer,
     make_restart_offer,
     parse_description,
-    profile_level_id_of,
     with_sending,
     write_description,
 )
@@ -224,12 +223,6 @@ def test_a_section_without_a_common_codec_carries_nothing() -> None:
 )
 def test_profiles_of_h264(profile_level_id: str, profile: H264Profile | None) -> None:
     assert h264_profile(profile_level_id) is profile
-
-
-def test_the_profile_of_a_stream_is_in_its_sps() -> None:
-    assert profile_level_id_of(bytes.fromhex("000000010910 0000000167640c28acd9 0000000168ee")) == "640c28"
-    assert profile_level_id_of(bytes.fromhex("000001 65 8884")) is None
-    assert profile_level_id_of(b"") is None
 
 
 def test_our_viewer_and_our_master_count_packets() -> None:
