@@ -92,6 +92,8 @@ export function fakePeerConnection(journal = []) {
     framesDecoded = 0;
     packetsReceived = 0;
     answerError = null;
+    /** A promise for which taking an answer waits. */
+    answerTaken = null;
     restarts = 0;
     /** The ICE servers of each gathering, the latest first. */
     gathered = [];
@@ -134,6 +136,7 @@ export function fakePeerConnection(journal = []) {
     async setRemoteDescription(description) {
       if (this.answerError) throw this.answerError;
       this.remoteDescription = description;
+      await this.answerTaken;
     }
     async addIceCandidate(candidate) {
       if (!this.remoteDescription) throw new Error('InvalidStateError');

@@ -218,6 +218,20 @@ test('connected, but no picture within 5 s: no-media', async () => {
   assert.deepEqual(s.failures(), ['no-media']);
 });
 
+test('connected before the browser says that it has taken the answer, and no picture: no-media as well', async () => {
+  const s = stage();
+  await s.upTo('offering');
+  let take;
+  s.peer.answerTaken = new Promise((resolve) => { take = resolve; });
+  await s.answer();
+  s.peer.become('connected');
+  take();
+  await settle();
+  assert.equal(s.viewer.state, 'connecting');
+  await s.clock.pass(5_000);
+  assert.deepEqual(s.failures(), ['no-media']);
+});
+
 test('a hidden tab shows no frames, but the decoder’s count says that they come', async () => {
   const s = stage();
   await s.upTo('connected');

@@ -258,6 +258,8 @@ export class Attempt extends Emitter {
     try {
       await peer.acceptAnswer(description);
       this.#input({ type: 'answer' });
+      // The browser may be connected before it says that it has taken the answer.
+      if (peer.connectionState === 'connected') this.#tellPeer();
       if (this.#isRelayRefused) this.#missRelay();
     } catch (error) {
       this.#fail(error, 'bad-answer');
