@@ -19,25 +19,25 @@ from .renditions import Renditions
 from .run import Made, PumpPlan, Threads
 from .units import AudioFormat, VideoFormat
 
-__all__ = ["EncodingSource", "RawMedia", "RawPicture", "RawSound", "sound_plan"]
+__all__ = ["EncodingSource", "RawMedia", "RawPicture", "RawPlay", "RawSound", "sound_plan"]
 
 
 class RawPicture(msgspec.Struct, frozen=True):
-    """A picture at ``seconds`` from the start; ``make`` yields it, called when its time has come."""
+    """A picture at ``seconds`` from the start; ``make`` yields it, called when its time has come, or None: nothing."""
 
     seconds: float
-    make: Callable[[], av.VideoFrame]
+    make: Callable[[], av.VideoFrame | None]
 
 
 class RawSound(msgspec.Struct, frozen=True):
-    """Sound at ``seconds`` from the start."""
+    """Sound at ``seconds`` from the start, or None."""
 
     seconds: float
-    make: Callable[[], av.AudioFrame]
+    make: Callable[[], av.AudioFrame | None]
 
 
 class RawMedia(Protocol):
-    """Where the frames come from. Each iterator runs in a thread of its own."""
+    """Where the frames come from."""
 
     @property
     def video(self) -> VideoFormat:
@@ -46,6 +46,13 @@ class RawMedia(Protocol):
     @property
     def audio(self) -> AudioFormat | None:
         """None where there is no sound."""
+
+    def play(self) -> RawPlay:
+        """From the beginning."""
+
+
+class RawPlay(Protocol):
+    """The frames, from the first one who takes them to the last one's end. Each iterator runs in its own thread."""
 
     def pictures(self) -> Iterable[RawPicture]:
         """The pictures from the beginning."""
@@ -111,18 +118,19 @@ class EncodingSource:
         return feeds if self._audio is None else [*feeds, self._audio]
 
     def _plans(self) -> Iterator[PumpPlan]:
+        play = self._media.play()
         lower = LowerRungs(self._renditions.lower)
         tops = tuple(rendition.feed for rendition in self._renditions.tops)
-        yield PumpPlan("video", partial(self._video_steps, lower), tops, may_drop=True)
+        yield PumpPlan("video", partial(self._video_steps, play, lower), tops, may_drop=True)
         if self._renditions.lower:
             feeds = tuple(rendition.feed for rendition in self._renditions.lower)
             yield PumpPlan("lower", lower.steps, feeds, may_drop=True, stop=lower.stop)
         if self._audio is not None:
-            yield sound_plan(self._audio, self._media.sounds)
+            yield sound_plan(self._audio, play.sounds)
 
-    def _video_steps(self, lower: LowerRungs) -> Iterator[Step[Made]]:
+    def _video_steps(self, play: RawPlay, lower: LowerRungs) -> Iterator[Step[Made]]:
         encodings = [rendition.begin() for rendition in self._renditions.tops]
-        for picture in self._media.pictures():
+        for picture in play.pictures():
             yield Step(picture.seconds, partial(self._encode_picture, picture, encodings, lower))
         lower.stop()
 
@@ -130,6 +138,8 @@ class EncodingSource:
         if not (lower.wanted or any(rendition.feed.subscribers for rendition in self._renditions.tops)):
             return  # Only the sound is taken.
         frame = picture.make()
+        if frame is None:
+            return
         lower.put(frame, picture.seconds)
         for encoding in encodings:
             yield from encoding.encode(frame, seconds=picture.seconds)
@@ -149,5 +159,8 @@ def _audio_steps(feed: Feed, sounds: Callable[[], Iterable[RawSound]]) -> Iterat
 def _encode_sound(encoder: AudioEncoder, feed: Feed, sound: RawSound) -> Iterator[Made]:
     if not feed.subscribers:
         return
-    for unit in encoder.encode(sound.make(), seconds=sound.seconds):
+    frame = sound.make()
+    if frame is None:
+        return
+    for unit in encoder.encode(frame, seconds=sound.seconds):
         yield feed, unit

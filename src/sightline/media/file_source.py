@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import itertools
+import asyncio
 import logging
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import av
-from av.stream import Stream
 
 from ..errors import SourceNotFound, UnsupportedMedia
-from .encoding_source import EncodingSource, RawPicture, RawSound
-from .file_times import FileTimes
+from .encoding_source import EncodingSource
+from .file_play import FileFacts, FilePlay
+from .file_reading import open_container, packets, pictures, plausible_rate
+from .h264_file import why_not
 from .ladder import Ladder
-from .turning import Turning, is_changed, shown_size
+from .turning import is_changed, shown_size
 from .units import AudioFormat, VideoFormat
 
-__all__ = ["FileMedia", "FileSource", "open_container", "packets"]
+__all__ = ["FileMedia", "FileSource"]
 
 log = logging.getLogger(__name__)
-
-_DEFAULT_RATE = 30.0
-_MOST_RATE = 240
-
-_Frame = TypeVar("_Frame")
-_Item = TypeVar("_Item")
 
 
 class FileSource(EncodingSource):
     """Decodes any file that FFmpeg reads and encodes it anew, so that every viewer can begin at once.
 
     Opening it reads the file's head and first picture, which blocks for some milliseconds. Raises SourceNotFound and
-    UnsupportedMedia.
+    UnsupportedMedia. A file that is gone or cannot be read later is waited for, and told to those who `follow`.
     """
 
     def __init__(
@@ -48,61 +43,102 @@ class FileSource(EncodingSource):
         transcode: bool = True,
     ) -> None:
         """``loop``: begin again at the end; ``bitrate``: of the video, in bits per second, by default from its size."""
-        super().__init__(FileMedia(Path(path), loop=loop), bitrate=bitrate, ladder=ladder, transcode=transcode)
+        self._file = FileMedia(Path(path), loop=loop)
+        super().__init__(self._file, bitrate=bitrate, ladder=ladder, transcode=transcode)
+
+    def follow(self, told: Callable[[str | None], None]) -> None:
+        """Call ``told``, in the event loop's thread, with why when the file is lost, with None when it is back."""
+        self._file.follow(told)
 
 
 class FileMedia:
-    """A file's pictures and sound, from the beginning and again, as often as somebody iterates over them."""
+    """The file that is there by this name. Another one may take its place: it is played from the next round on."""
 
-    def __init__(self, path: Path, *, loop: bool) -> None:
-        """Blocks for some milliseconds. Raises SourceNotFound and UnsupportedMedia."""
+    def __init__(self, path: Path, *, loop: bool, as_it_is: bool = False) -> None:
+        """``as_it_is``: its H.264 is to be sent without encoding. Blocks for some milliseconds.
+
+        Raises SourceNotFound and UnsupportedMedia.
+        """
         self._path = path
         self._loop = loop
+        self._as_it_is = as_it_is
+        self._told: Callable[[str | None], None] | None = None
+        self._lost: str | None = None
+        self._lock = threading.Lock()
+        self._seen = self._identity()
+        self._facts, self.video, has_sound = self._examine()
+        self.audio = AudioFormat() if has_sound else None
+
+    def play(self) -> FilePlay:
+        """From its beginning."""
+        return FilePlay(self, loop=self._loop, frame_rate=self.video.frame_rate)
+
+    def follow(self, told: Callable[[str | None], None]) -> None:
+        """See ``FileSource.follow``."""
+        loop = asyncio.get_running_loop()
+
+        def tell(reason: str | None) -> None:
+            with suppress(RuntimeError):  # the loop is closed: there is nobody left to tell
+                loop.call_soon_threadsafe(told, reason)
+
+        self._told = tell
+
+    def look(self) -> FileFacts:
+        """What it is now. Raises SourceNotFound and UnsupportedMedia."""
+        seen = self._identity()
+        if seen != self._seen:
+            self._facts, _, _ = self._examine()
+            self._seen = seen
+        return self._facts
+
+    def open(self) -> av.container.InputContainer:
+        """For reading. Raises SourceNotFound and UnsupportedMedia."""
+        return open_container(self._path)
+
+    def tell(self, reason: str | None) -> None:
+        """It is lost, or back. Called from any thread, and again while nothing has changed."""
+        with self._lock:
+            if (reason is None) == (self._lost is None):
+                return
+            self._lost = reason
+        if reason is None:
+            log.info("the source is back: %s", self._path)
+        else:
+            log.warning("the source is lost: %s It is looked for until it is back.", reason)
+        if self._told is not None:
+            self._told(reason)
+
+    def _identity(self) -> tuple[int, ...]:
+        try:
+            stat = self._path.stat()
+        except OSError as error:
+            raise SourceNotFound(f"There is no file {self._path}.") from error
+        return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+    def _examine(self) -> tuple[FileFacts, VideoFormat, bool]:
+        path = self._path
         with open_container(path) as container:
             if not container.streams.video:
                 raise UnsupportedMedia(f"{path} has no video stream, so there is no picture to send.")
-            first = self._first_picture(container)
             stream = container.streams.video[0]
-            width, height = shown_size(first, stream.sample_aspect_ratio)
-            self.video = VideoFormat(width, height, plausible_rate(stream))
-            self.as_stored = not is_changed(first, stream.sample_aspect_ratio)
-            """Whether its pictures are shown as they are stored, and need not be turned or stretched."""
-            self.audio = AudioFormat() if container.streams.audio else None
-            self._times = FileTimes(
+            first = next((frame for _, frame in pictures(container)), None)
+            if first is None:
+                raise UnsupportedMedia(f"{path} has a video stream, but no picture in it can be decoded.")
+            video = VideoFormat(*shown_size(first, stream.sample_aspect_ratio), plausible_rate(stream))
+            if self._as_it_is:
+                reason = why_not(path)
+                if reason is None and is_changed(first, stream.sample_aspect_ratio):
+                    reason = "its pictures have to be turned or stretched"
+                if reason is not None:
+                    raise UnsupportedMedia(
+                        f"{path} cannot be sent as it is: {reason}. A master that is started anew encodes it."
+                    )
+            facts = FileFacts(
                 start=float(Fraction(container.start_time or 0, av.time_base)),
                 period=float(Fraction(container.duration or 0, av.time_base)),
                 measured=self._measured,
             )
-
-    def pictures(self) -> Iterator[RawPicture]:
-        """The pictures; both streams are read on their own, so a badly interleaved file does no harm."""
-        turning = Turning()
-        for seconds, frame in self.repeated(_pictures, 1 / self.video.frame_rate):
-            yield RawPicture(seconds, partial(turning.upright, frame))
-
-    def sounds(self) -> Iterator[RawSound]:
-        """The sound."""
-        for seconds, frame in self.repeated(_sounds, 0.02):
-            yield RawSound(seconds, partial(_given, frame))
-
-    def repeated(
-        self, read: Callable[[av.container.InputContainer], Iterator[tuple[float | None, _Item]]], step: float
-    ) -> Iterator[tuple[float, _Item]]:
-        """What ``read`` finds in the file, with its time in seconds from the start, over and over when it loops.
-
-        ``step``: seconds that an item lasts, for one without a time. Raises UnsupportedMedia when nothing is found.
-        """
-        times = self._times.stream(step)
-        for _ in itertools.count() if self._loop else range(1):
-            found = False
-            with open_container(self._path) as container:
-                for at, item in read(container):
-                    found = True
-                    yield times.at(at), item
-            if not found:
-                raise UnsupportedMedia(f"{self._path} has a stream in which nothing can be decoded.")
-            # The streams of a file seldom end together; both begin the next round at the same time.
-            times.begin_again()
+            return facts, video, bool(container.streams.audio)
 
     def _measured(self) -> float:
         ends = [0.0]
@@ -112,58 +148,3 @@ class FileMedia:
                 if packet.pts is not None and packet.time_base is not None:
                     ends.append(float((packet.pts + (packet.duration or 0)) * packet.time_base) - start)
         return max(ends)
-
-    def _first_picture(self, container: av.container.InputContainer) -> av.VideoFrame:
-        for _, frame in _pictures(container):
-            return frame
-        raise UnsupportedMedia(f"{self._path} has a video stream, but no picture in it can be decoded.")
-
-
-def open_container(path: Path) -> av.container.InputContainer:
-    """Open it for reading. Raises SourceNotFound and UnsupportedMedia."""
-    try:
-        return av.open(str(path))
-    except FileNotFoundError as error:
-        raise SourceNotFound(f"There is no file {path}.") from error
-    except av.InvalidDataError as error:
-        raise UnsupportedMedia(f"{path} is not a video file that FFmpeg can read.") from error
-    except (OSError, av.FFmpegError) as error:
-        raise SourceNotFound(f"{path} cannot be opened: {error}") from error
-
-
-def _pictures(container: av.container.InputContainer) -> Iterator[tuple[float | None, av.VideoFrame]]:
-    for frame in _decode(container, container.streams.video[0]):
-        if isinstance(frame, av.VideoFrame):
-            yield frame.time, frame
-
-
-def _sounds(container: av.container.InputContainer) -> Iterator[tuple[float | None, av.AudioFrame]]:
-    for frame in _decode(container, container.streams.audio[0]):
-        if isinstance(frame, av.AudioFrame):
-            yield frame.time, frame
-
-
-def _decode(container: av.container.InputContainer, stream: Stream) -> Iterator[object]:
-    for packet in packets(container, stream):
-        try:
-            yield from packet.decode()
-        except av.FFmpegError:
-            continue  # A damaged spot costs its pictures, not the rest of the file.
-
-
-def packets(container: av.container.InputContainer, *streams: Stream) -> Iterator[av.Packet[Any]]:
-    """The packets of these streams. Where the file cannot be read any further, it ends."""
-    try:
-        yield from container.demux(*streams)
-    except (av.FFmpegError, OSError) as error:
-        log.warning("%s is damaged, and is taken to end there: %s", container.name, error)
-
-
-def plausible_rate(stream: av.VideoStream) -> float:
-    """Pictures per second. What a file says of itself may be its clock's rate, as 1000."""
-    rates = (stream.average_rate, stream.guessed_rate)
-    return next((float(rate) for rate in rates if rate and rate <= _MOST_RATE), _DEFAULT_RATE)
-
-
-def _given(frame: _Frame) -> _Frame:
-    return frame

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 from av.bitstream import BitStreamFilterContext
 
-from .file_source import open_container, packets
+from .file_reading import open_container, packets
 from .gop_cache import MAX_BYTES, MAX_SECONDS
 
 __all__ = ["access_units", "profile_level_id", "why_not"]
@@ -87,7 +87,7 @@ def access_units(container: av.container.InputContainer) -> Iterator[tuple[float
             continue
         try:
             whole = to_annex_b.filter(packet)
-        except av.InvalidDataError:
+        except av.FFmpegError:
             continue  # A damaged spot costs its pictures, not the rest of the file.
         for filtered in whole:
             data = bytes(filtered)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -11,12 +11,12 @@ from pathlib import Path
 import av
 import msgspec
 
-from ..errors import UnsupportedMedia
 from .encoding_source import sound_plan
 from .feed import Feed
+from .file_play import FilePlay
 from .file_source import FileMedia
 from .gop_cache import GopCache
-from .h264_file import access_units, profile_level_id, why_not
+from .h264_file import access_units, profile_level_id
 from .ladder import Ladder
 from .lower_rungs import LowerRungs
 from .pump import Step
@@ -49,12 +49,7 @@ class PassThroughSource:
         ``ladder``: the lower renditions; without ``transcode`` there is nothing but the file's own pictures.
         """
         path = Path(path)
-        reason = why_not(path)
-        if reason is not None:
-            raise UnsupportedMedia(f"{path} cannot be sent as it is: {reason}. It has to be encoded anew.")
-        self._media = FileMedia(path, loop=loop)
-        if not self._media.as_stored:
-            raise UnsupportedMedia(f"{path} cannot be sent as it is: its pictures have to be turned or stretched.")
+        self._media = FileMedia(path, loop=loop, as_it_is=True)
         self._threads = Threads(self._plans, self._feeds)
         follow = self._threads.follow_demand
         self._gop = GopCache(VIDEO_CLOCK)
@@ -85,6 +80,10 @@ class PassThroughSource:
         """The encoded sound, if any."""
         return self._audio
 
+    def follow(self, told: Callable[[str | None], None]) -> None:
+        """Call ``told``, in the event loop's thread, with why when the file is lost, with None when it is back."""
+        self._media.follow(told)
+
     def request_keyframe(self) -> None:
         """The file's own keyframes come when they come; only those of what is encoded are made."""
         self._renditions.request_keyframe()
@@ -100,8 +99,9 @@ class PassThroughSource:
     def _plans(self) -> Iterator[PumpPlan]:
         self._gop.clear()  # What the last run held is the past: this one begins at the file's beginning.
         transcoder = _Transcoder(self._renditions)
+        play = self._media.play()
         # A picture that is late is sent late: those after it are built on it.
-        yield PumpPlan("video", partial(self._steps, transcoder), (self._video,), may_drop=False)
+        yield PumpPlan("video", partial(self._steps, play, transcoder), (self._video,), may_drop=False)
         if self._renditions.all:
             tops = tuple(rendition.feed for rendition in self._renditions.tops)
             yield PumpPlan("transcoder", transcoder.steps, tops, may_drop=True, stop=transcoder.stop)
@@ -110,10 +110,14 @@ class PassThroughSource:
             lower = transcoder.lower
             yield PumpPlan("lower", lower.steps, feeds, may_drop=True, stop=lower.stop)
         if self._audio is not None:
-            yield sound_plan(self._audio, self._media.sounds)
+            yield sound_plan(self._audio, play.sounds)
 
-    def _steps(self, transcoder: _Transcoder) -> Iterator[Step[Made]]:
-        for seconds, (data, keyframe) in self._media.repeated(access_units, 1 / self._media.video.frame_rate):
+    def _steps(self, play: FilePlay, transcoder: _Transcoder) -> Iterator[Step[Made]]:
+        for seconds, found in play.video(access_units):
+            if found is None:
+                yield Step(seconds, tuple)
+                continue
+            data, keyframe = found
             unit = EncodedUnit(data, round(seconds * VIDEO_CLOCK), keyframe)
             yield Step(seconds, partial(self._pass_on, unit, transcoder))
         transcoder.stop()

@@ -15,7 +15,7 @@ import av
 from ..errors import MediaError, UnsupportedMedia
 from .encoding_source import RawSound, sound_plan
 from .feed import Feed
-from .file_source import open_container
+from .file_reading import open_container
 from .live_input import LiveInput, live_input
 from .run import PumpPlan, Threads
 from .units import AUDIO_CLOCK, AudioFormat

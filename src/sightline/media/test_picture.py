@@ -6,6 +6,7 @@ import datetime
 import itertools
 from collections.abc import Iterator
 from functools import partial
+from typing import Self
 
 import av
 
@@ -51,6 +52,10 @@ class _TestMedia:
     def __init__(self, video: VideoFormat) -> None:
         self.video = video
         self.audio = AudioFormat()
+
+    def play(self) -> Self:
+        """Nothing is kept: each iterator is a new beginning."""
+        return self
 
     def pictures(self) -> Iterator[RawPicture]:
         """Drawn when they are due, so that the clock in them is right."""

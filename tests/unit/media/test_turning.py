@@ -47,10 +47,11 @@ def film(path: Path, *, rotation: int = 0, aspect: Fraction | None = None) -> Pa
 def test_a_telephones_film_is_upright(tmp_path: Path, rotation: int, size: tuple[int, int], bright: str) -> None:
     media = FileMedia(film(tmp_path / "film.mp4", rotation=rotation), loop=False)
     assert (media.video.width, media.video.height) == size
-    pictures = list(media.pictures())
+    pictures = list(media.play().pictures())
     assert len(pictures) == 20
     for picture in pictures:
         frame = picture.make()
+        assert frame is not None
         assert (frame.width, frame.height) == size
         luma = frame.to_ndarray(format="gray")
         edges = {"left": luma[:, :50], "right": luma[:, -50:], "top": luma[:50], "bottom": luma[-50:]}
