@@ -56,8 +56,7 @@ def entered(command: Command) -> None:
 
 def told(command: Command, kind: str) -> list[dict[str, Any]]:
     """What it printed of a kind."""
-    lines = [json.loads(line) for line in command.output.splitlines() if line.startswith("{")]
-    return [line for line in lines if line["type"] == kind]
+    return [line for line in command.json_lines if line["type"] == kind]
 
 
 def sees_and_hears_python(person: Person) -> None:

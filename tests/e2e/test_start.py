@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import re
 import socket
 import ssl
 import stat
@@ -125,7 +126,7 @@ def test_what_lies_in_the_data_directory_is_for_its_owner_only(tmp_path: Path) -
 def test_the_first_key_is_made_and_its_place_is_printed_when_none_is_given(tmp_path: Path) -> None:
     with Service(tmp_path, admin=None) as service:
         path = service.data_dir / "credentials"
-        assert str(path) in service.command.output
+        service.command.wait_for_output(re.escape(str(path)))  # said when it has begun to answer
         profile = configparser.ConfigParser()
         profile.read(path)
         key = Key(profile["default"]["aws_access_key_id"], profile["default"]["aws_secret_access_key"])

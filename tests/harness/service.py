@@ -95,8 +95,12 @@ class Command:
 
     @property
     def json_lines(self) -> list[Any]:
-        """The lines of JSON among it; not one that is still being written."""
-        return [json.loads(line) for line in self.output.split("\n")[:-1] if line.startswith("{")]
+        """The lines of JSON among it. The last one may still be being written."""
+        *whole, last = self.output.split("\n")
+        found = [json.loads(line) for line in whole if line.startswith("{")]
+        with contextlib.suppress(ValueError):
+            found += [json.loads(last)] if last.startswith("{") else []
+        return found
 
     def wait_for_output(self, pattern: str, *, within: float = START_SECONDS) -> re.Match[str]:
         """Wait until the output matches `pattern`, and return the match."""
