@@ -295,6 +295,9 @@ class LobbyReason(StrEnum):
     NO_CALL = "no-call"
     BAD_MESSAGE = "bad-message"
     TOO_MANY_REQUESTS = "too-many-requests"
+    ROOM_FULL = "room-full"
+    LINK_FULL = "link-full"
+    SERVICE_FULL = "service-full"
 
 
 LOBBY_REASONS: Final = MappingProxyType(
@@ -311,6 +314,18 @@ LOBBY_REASONS: Final = MappingProxyType(
         LobbyReason.NO_CALL: "There is no call with that person: it has ended, or was never offered. Offer one first.",
         LobbyReason.BAD_MESSAGE: "A part of the message is missing or not of its form. Check it against the protocol.",
         LobbyReason.TOO_MANY_REQUESTS: "Too many messages came in a short time; this one was dropped. Send fewer.",
+        LobbyReason.ROOM_FULL: (
+            "The room is full: as many people are in it as it holds. Try again when somebody has left, or take another "
+            "room."
+        ),
+        LobbyReason.LINK_FULL: (
+            "This link is in use by as many pages and programs as one link may let in. Try again when one of them has "
+            "left, or ask for another link to the room."
+        ),
+        LobbyReason.SERVICE_FULL: (
+            "As many rooms are in use as the service has. Try again when one of them is empty, or take a room in which "
+            "somebody is."
+        ),
     }
 )
 """For a person: what happened, what it means, what to do."""

@@ -16,7 +16,8 @@ const html = read('call.html');
 const scripts = readdirSync(PAGES).filter((name) => /^call.*\.js$/.test(name) && name !== 'call_messages.js').map(read);
 const placeholders = (message) => [...new Set([...message.matchAll(/\{(\w+)\}/g)].map(([, name]) => name))].sort();
 
-const STATES = ['idle', 'calling', 'ringing', 'connecting', 'in-call', 'reconnecting', 'ended', 'opening', 'waiting'];
+const FULL = ['room-full', 'link-full', 'service-full'];
+const STATES = ['idle', 'calling', 'ringing', 'connecting', 'in-call', 'reconnecting', 'ended', 'opening', 'waiting', 'full'];
 const ENDS = [...Object.keys(CALL_ENDS), 'no-media'];
 const FAILURES = ['media-refused', 'media-missing', 'media-in-use', 'media-insecure', 'media-failed', 'link-required', 'link-expired', 'link-revoked', 'link-scope', 'not-allowed', 'foreign-origin', 'bad-request', 'webrtc-unsupported', 'unknown'];
 const REASONS = ['media-refused', 'media-missing', 'media-in-use', 'media-failed'];
@@ -38,6 +39,7 @@ test('every text that the page uses exists, and none is left over', () => {
   const used = new Set([...html.matchAll(/data-(?:text|label)="([^"]+)"/g)].map(([, id]) => id));
   for (const source of scripts) for (const [, id] of source.matchAll(/'((?:call|view)\.[a-z-]+)'/g)) used.add(id);
   for (const state of STATES) used.add(`call.state-${state}`);
+  for (const reason of FULL) used.add(`call.full-${reason}`).add(`call.full-${reason}-do`);
   for (const end of ENDS) used.add(`call.end-${end}`).add(`call.end-${end}-do`);
   for (const id of FAILURES) for (const part of ['what', 'means', 'do']) used.add(`call.error.${id}.${part}`);
   for (const id of REASONS) used.add(`call.reason-${id}`);
@@ -283,6 +285,39 @@ test('the socket comes back by itself, later and later, under the same name', as
   assert.deepEqual([Socket.all[2].sent[0].name, Socket.all[2].sent[0].resume], ['Ann', 'r7']);
   client.close();
   assert.equal(Socket.all[2].readyState, 3);
+});
+
+test('a room that is full says why, and lets in who waits', async () => {
+  const { client, timers } = lobby();
+  client.open('Ann');
+  await settled();
+  for (const reason of ['room-full', 'link-full']) {
+    const [socket, before] = [Socket.all.at(-1), Socket.all.length];
+    socket.hears({ type: 'id', id: 7 });
+    socket.hears({ type: 'error', reason, about: 'username', message: 'No place.' });
+    socket.onclose();
+    assert.deepEqual([client.full, client.state, timers.at(-1).ms], [reason, 'waiting', 5_000]);
+    timers.at(-1).callback();
+    await settled();
+    assert.deepEqual([client.full, Socket.all.length], [reason, before + 1], 'it is still said while it tries again');
+  }
+  Socket.all.at(-1).hears({ type: 'id', id: 8 });
+  Socket.all.at(-1).hears({ type: 'userlist', users: ['Ann'] });
+  assert.deepEqual([client.full, client.state], [null, 'online']);
+  Socket.all.at(-1).hears({ type: 'error', reason: 'room-full', message: 'Of another time.' });
+  assert.equal(client.full, null);
+});
+
+test('a service that went away while the room was full is no full room any more', async () => {
+  const { client, timers } = lobby();
+  client.open('Ann');
+  await settled();
+  Socket.all.at(-1).hears({ type: 'error', reason: 'room-full', about: 'username', message: 'No place.' });
+  Socket.all.at(-1).onclose();
+  timers.at(-1).callback();
+  await settled();
+  Socket.all.at(-1).onclose();
+  assert.deepEqual([client.full, client.state], [null, 'waiting']);
 });
 
 test('a service that says nothing is asked, and left for a new socket when it does not reply', async () => {

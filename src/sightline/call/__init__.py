@@ -7,7 +7,7 @@ from ..sessions.call.messages import CallState
 from ..viewer.streams import Stream
 from .call import Call
 from .events import CallEvent, CallStateChanged, LobbyChanged, SendingChanged, TextReceived, UsersChanged
-from .failure import ENDINGS, CallEnded, CallError, ending
+from .failure import ENDINGS, CallEnded, CallError, RoomFull, ending
 from .outgoing import Sending
 from .session import CallSession, CallStatistics, Ring
 
@@ -27,6 +27,7 @@ __all__ = [
     "Recorder",
     "Recording",
     "Ring",
+    "RoomFull",
     "Sending",
     "SendingChanged",
     "Stream",

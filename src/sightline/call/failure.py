@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from ..errors import SightlineError
-from ..reasons import CALL_ENDS
+from ..reasons import CALL_ENDS, LOBBY_REASONS, LobbyReason
 
-__all__ = ["ENDINGS", "CallEnded", "CallError", "ending"]
+__all__ = ["ENDINGS", "FULL", "CallEnded", "CallError", "RoomFull", "ending"]
 
 
 class CallError(SightlineError):
@@ -26,6 +26,19 @@ class CallEnded(CallError):
         self.reason = reason
         self.peer = peer
 
+
+class RoomFull(CallError):
+    """There is no place in the room now. ``reason``: of ``FULL``, with its sentence in ``reasons.LOBBY_REASONS``."""
+
+    id = "call/room-full"
+
+    def __init__(self, reason: LobbyReason) -> None:
+        super().__init__(LOBBY_REASONS[reason])
+        self.reason = reason
+
+
+FULL: Final = frozenset({LobbyReason.ROOM_FULL, LobbyReason.LINK_FULL, LobbyReason.SERVICE_FULL})
+"""Why there is no place. All of them pass: who waits comes in."""
 
 ENDINGS: Final = CALL_ENDS
 """By reason. The ids are those of the page; an id never changes, a sentence may."""

@@ -16,11 +16,13 @@ from ..client.refusals import SocketRefused
 from ..client.socket import SignalingSocket, open_socket
 from ..errors import ConfigError, MalformedMessage, ServiceRefused, ServiceUnreachable, SightlineError
 from ..observe.log import bind
+from ..reasons import LobbyReason
 from ..rtc.peer import IceServer
 from ..sessions.backoff import Backoff
 from ..sessions.call import messages as machine
 from ..timers import DEFAULT_TIMERS, Timers
 from .entry import RoomSession, SessionProvider
+from .failure import FULL, RoomFull
 from .lobby_messages import (
     PING,
     ChatLine,
@@ -52,6 +54,9 @@ _LONGEST_PAUSE: Final = 8.0
 
 _OPENING: Final = 8.0
 """Seconds for a session and its socket: on a network that is gone, another try finds another way."""
+
+_FULL: Final = 5.0
+"""Seconds until a full room is asked again whether there is a place: the page's."""
 
 _REPLY: Final = 3.0
 """Seconds in which the service says that it is there, when it is asked because something is wrong."""
@@ -106,6 +111,8 @@ class LobbyClient:
         self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
         self._resume = ""
         self._claimed = False
+        self._is_full = False
+        """The socket was told that there is no place, and is closed."""
         self._unanswered = 0
         """How often the service was asked whether it is there, and has not replied."""
         self._doubt: asyncio.TimerHandle | None = None
@@ -224,7 +231,11 @@ class LobbyClient:
                 if final:
                     return
             else:
+                self._is_full = False
                 await self._serve(socket)
+                if self._is_full:
+                    await asyncio.sleep(_FULL)
+                    continue
             await asyncio.sleep(self._backoff.lost(time.monotonic(), roll=self._roll()))
 
     async def _open(self) -> SignalingSocket:
@@ -298,6 +309,11 @@ class LobbyClient:
                 if self._unanswered <= 0:
                     self._trust()
                     self._farewells.clear()
+            case Refusal(reason=reason) if reason in FULL and not self._claimed:
+                self._is_full = True
+                self._log.info("no place in the room: %s", reason)
+                if not self._over:
+                    self._listener.lobby_troubled(RoomFull(LobbyReason(reason)), final=False)
             case Refusal():
                 self._log.warning("the lobby refused a %s: %s", message.about or "message", message.message)
                 self._listener.lobby_refused(message)

@@ -3,7 +3,8 @@
 from .connection import Close, Connection, Drop, Muted, Output, Ping, Role, Send
 from .exchange import Exchange, ExchangeLimits, ExchangeStats
 from .failures import FailureLimiter
-from .lobby import Lobby, LobbyLimits
+from .lobby import Lobby
+from .lobby_limits import LobbyLimits
 from .lobby_member import Member, MemberClose, MemberDrop, MemberOutput, MemberPing, MemberSend
 from .presence import PresenceBoard, Report
 

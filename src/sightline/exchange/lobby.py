@@ -11,12 +11,9 @@ whole lists go out ever more seldom as they and the room grow, so that a room ne
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import count
 
-import msgspec
-
-from ..errors import ClientLimitExceeded
 from ..timers import DEFAULT_TIMERS, Timers
 from ..wire.close_codes import CloseCode
 from ..wire.lobby import (
@@ -39,37 +36,16 @@ from ..wire.lobby import (
     user_changes_frame,
     user_list_frame,
 )
+from .lobby_limits import LobbyLimits
 from .lobby_member import LobbyStats, Member, MemberClose, MemberDrop, MemberOutput, MemberPing, MemberSend, Room
 
-__all__ = ["Lobby", "LobbyLimits"]
+__all__ = ["Lobby"]
 
 _FLOOD = 500
 """A socket whose messages were refused so often within `_FLOOD_TIME` is closed."""
 _FLOOD_TIME = 10.0
 _ERROR_BURST = 20
 """Beyond so many refusals within that time, only every tenth is told: errors are no way to make traffic either."""
-
-
-class LobbyLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one room or one socket may take up."""
-
-    max_rooms: int = 1000
-    max_members: int = 2000
-    """Sockets in one room."""
-    message_rate: float = 100.0
-    """Messages per second and socket, twice that in a burst: a call begins with dozens of candidates. Of a large
-    one each kibibyte counts: descriptions have several, and nobody is to be flooded with them."""
-    chat_rate: float = 2.0
-    """Messages to the whole room and names claimed per second and socket, five times that in a burst."""
-    offer_rate: float = 2.0
-    """Offers per second and socket, five times that in a burst. Whoever is in a call answers each offer of another
-    with a hang-up: a flood of them would use up what that one may send, and in the end cost it its socket."""
-    list_interval: float = 0.4
-    """Seconds between two lists of a room, at the least."""
-    list_bytes: float = 2_000_000.0
-    """Bytes per second that a room's lists take, about."""
-    naming: float = 60.0
-    """Seconds in which a socket must claim a name."""
 
 
 class Lobby:
@@ -104,20 +80,30 @@ class Lobby:
 
     # --------------------------------------------------------------------------------- sockets come and go
 
-    def check_admission(self, room: str) -> None:
-        """Raise ClientLimitExceeded when there is no place."""
-        found = self._rooms.get(room)
-        if found is None and len(self._rooms) >= self.limits.max_rooms:
-            raise ClientLimitExceeded("As many rooms are in use as the service may have. Try again later.")
-        if found is not None and len(found) >= self.limits.max_members:
-            raise ClientLimitExceeded("The room is full. Try again when somebody has left.")
-
     def join(self, member: Member) -> list[MemberOutput]:
-        """A socket is open. It has no name yet, and nobody sees it. Raises ClientLimitExceeded."""
-        self.check_admission(member.room)
+        """A socket is open. It has no name yet, and nobody sees it. Raises LobbyRefusal when there is no place."""
+        found = self._rooms.get(member.room)
+        if found is None:
+            if len(self._rooms) >= self.limits.max_rooms:
+                raise self._no_place(LobbyReason.SERVICE_FULL)
+        elif (reason := self._full(found.sockets(), member, spare=self.limits.spare)) is not None:
+            raise self._no_place(reason)
         self._rooms.setdefault(member.room, Room()).nameless.add(member)
         member.number = next(self._numbers)
         return [MemberSend(member, id_frame(member.number, member.resume))]
+
+    def _full(self, there: Collection[Member], member: Member, *, spare: int = 0) -> LobbyReason | None:
+        """Why there is no place for one more beside those, if there is none."""
+        if len(there) >= self.limits.max_members + spare:
+            return LobbyReason.ROOM_FULL
+        most = self.limits.max_per_link + spare
+        if not member.key_id or len(there) < most:
+            return None
+        return LobbyReason.LINK_FULL if sum(one.key_id == member.key_id for one in there) >= most else None
+
+    def _no_place(self, reason: LobbyReason) -> LobbyRefusal:
+        self.stats.count_refusal(reason)
+        return LobbyRefusal(reason, about="username")
 
     def leave(self, member: Member, now: float) -> None:
         """A socket is closed, or about to be. Repeatable.
@@ -228,6 +214,12 @@ class Lobby:
         holder = room.members.get(claim.name)
         if holder is not None and holder is not member and _is_same(claim.resume, holder.resume):
             return self._resume(room, member, holder)
+        if not member.name and (reason := self._full(room.members.values(), member)) is not None:
+            refusal = self._no_place(reason)
+            return [
+                MemberSend(member, error_frame(refusal)),
+                *self._dismiss(member, CloseCode.TRY_LATER, "there is no place", now),
+            ]
         name = claim.name
         if holder is not None and holder is not member:
             number = 1

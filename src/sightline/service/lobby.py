@@ -11,14 +11,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import msgspec
 from aiohttp import WSMsgType, web
 
-from ..errors import ClientLimitExceeded, InvalidArgument, LinkError
+from ..errors import InvalidArgument, LinkError
 from ..exchange import Member, MemberClose, MemberDrop, MemberOutput, MemberSend
 from ..observe.log import Log, bind
 from ..reasons import Reason
 from ..wire.close_codes import CloseCode
 from ..wire.ids import is_name
 from ..wire.link_token import read_token
-from ..wire.lobby import MAX_LOBBY_FRAME
+from ..wire.lobby import MAX_LOBBY_FRAME, LobbyRefusal, error_frame
 from ..wire.lobby_ticket import make_ticket, read_ticket
 from .context import Context
 from .endpoints import base_url
@@ -171,7 +171,6 @@ async def serve_member(
     offered = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
     if "json" not in offered:
         raise InvalidArgument("The lobby speaks the WebSocket sub-protocol 'json'. Offer it.")
-    context.lobby.check_admission(room)
     ws, transport = await open_websocket(request, protocol="json", limit=_MAX_MESSAGE)
     if transport is None:
         return ws
@@ -192,9 +191,11 @@ async def serve_member(
     )
     try:
         outputs = context.lobby.join(member)
-    except ClientLimitExceeded:
-        # The last place went to somebody else while this one was shaking hands.
-        await ws.close(code=CloseCode.TRY_LATER, message=b"the room is full")
+    except LobbyRefusal as refusal:
+        # A browser does not show its page why an upgrade was refused; a frame it does.
+        _log_of(member).info("%s had no place: %s", request.remote, refusal.reason)
+        await ws.send_str(error_frame(refusal).decode())
+        await ws.close(code=CloseCode.TRY_LATER, message=b"there is no place")
         return ws
     _log_of(member).info("somebody entered from %s", request.remote)
     try:

@@ -18,11 +18,13 @@ from sightline.call import (
     CallOptions,
     CallState,
     LobbyChanged,
+    RoomFull,
     UsersChanged,
 )
 from sightline.call.entry import KeyedEntry, RoomSession
 from sightline.client.refusals import LinkRefused, WrongKey
 from sightline.errors import MediaError, ServiceUnreachable
+from sightline.exchange import LobbyLimits
 from sightline.media.tone import TONE_HZ
 from sightline.reasons import Reason
 from sightline.service.store import KeyKind, KeyRole, KeyState
@@ -322,3 +324,21 @@ async def test_a_source_that_is_not_there(service: Inside, tmp_path: Path) -> No
     with pytest.raises(MediaError):
         async with member(service, "Ann", str(tmp_path / "none.mp4")):
             pass
+
+
+async def test_a_full_room_says_so_and_lets_in_who_waits(service: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sightline.call.lobby._FULL", 0.2)
+    service.context.lobby.limits = LobbyLimits(max_members=1)
+    happened: list[CallEvent] = []
+    async with AsyncExitStack() as waiting:
+        async with room(service, "Ann"):
+            with pytest.raises(RoomFull, match="The room is full") as caught:
+                async with member(service, "Bob", join_timeout=2.0):
+                    pass
+            assert caught.value.reason == "room-full"
+            bob = member(service, "Bob", join_timeout=WAIT, on_event=happened.append)
+            entering = asyncio.create_task(waiting.enter_async_context(bob))
+            await until(lambda: len(happened) >= 2)
+            assert {event.message for event in happened if isinstance(event, LobbyChanged)} == {caught.value.message}
+        await entering
+        assert bob.is_online

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from sightline.errors import ClientLimitExceeded
 from sightline.exchange import Lobby, LobbyLimits, Member, MemberClose, MemberDrop, MemberOutput, MemberPing, MemberSend
+from sightline.reasons import LobbyReason
 from sightline.wire.close_codes import CloseCode
+from sightline.wire.lobby import LobbyRefusal
 
 
 @dataclass
@@ -28,7 +29,8 @@ class Hall:
     def perform(self, outputs: list[MemberOutput]) -> None:
         for output in outputs:
             if isinstance(output, MemberSend):
-                assert not output.to.closed, "a frame for a socket that is gone"
+                last_words = any(isinstance(other, MemberClose) and other.to is output.to for other in outputs)
+                assert last_words or not output.to.closed, "a frame for a socket that is gone"
                 self.frames.setdefault(output.to, []).append(json.loads(output.frame))
                 self.bytes += len(output.frame)
             elif isinstance(output, MemberClose):
@@ -383,12 +385,43 @@ def test_one_that_came_in_between_learns_who_left_in_between(hall: Hall) -> None
 
 
 def test_a_room_and_a_service_may_be_full() -> None:
-    hall = Hall(Lobby(limits=LobbyLimits(max_rooms=1, max_members=2)))
-    hall.enter("Ann")
-    hall.enter("Bob")
-    for room in ("r", "another"):
-        with pytest.raises(ClientLimitExceeded):
-            hall.enter("Cid", room=room)
+    hall = Hall(Lobby(limits=LobbyLimits(max_rooms=1, max_members=2, spare=1)))
+    ann, bob = hall.enter("Ann"), hall.enter("Bob")
+    with pytest.raises(LobbyRefusal) as caught:
+        hall.enter("Cid", room="another")
+    assert caught.value.reason is LobbyReason.SERVICE_FULL
+    cid = hall.enter("Cid")
+    assert [told["reason"] for told in hall.told(cid, "error")] == ["room-full"]
+    assert hall.closed == {cid: CloseCode.TRY_LATER}
+    assert hall.lobby.users("r") == ["Ann", "Bob"]
+    # Whoever is in may come back on another network, and change the name.
+    again = hall.enter()
+    with pytest.raises(LobbyRefusal) as caught:
+        hall.enter()
+    assert caught.value.reason is LobbyReason.ROOM_FULL, "more sockets than places and some to spare"
+    hall.say(again, type="username", name="Bob", resume=bob.resume)
+    hall.say(ann, type="username", name="Anna")
+    assert hall.lobby.users("r") == ["Bob", "Anna"]
+    assert hall.lobby.stats.refusals == {LobbyReason.SERVICE_FULL: 1, LobbyReason.ROOM_FULL: 2}
+    hall.leave(ann)
+    hall.enter("Cid")
+    assert hall.lobby.users("r") == ["Bob", "Cid"], "there is a place again"
+
+
+def test_one_link_does_not_fill_a_room() -> None:
+    hall = Hall(Lobby(limits=LobbyLimits(max_members=4, max_per_link=2, spare=1)))
+    hall.enter("Ann", key_id="one")
+    bob = hall.enter("Bob", key_id="one")
+    cid = hall.enter("Cid", key_id="one")
+    assert [told["reason"] for told in hall.told(cid, "error")] == ["link-full"]
+    hall.enter("Dan", key_id="two")
+    hall.enter(key_id="one")
+    with pytest.raises(LobbyRefusal) as caught:
+        hall.enter(key_id="one")
+    assert caught.value.reason is LobbyReason.LINK_FULL
+    hall.leave(bob)
+    hall.enter("Eva", key_id="one")
+    assert hall.lobby.users("r") == ["Ann", "Dan", "Eva"]
 
 
 def test_dead_sockets_go_and_silent_ones_are_asked_once(hall: Hall, three: tuple[Member, ...]) -> None:

@@ -9,11 +9,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from sightline.errors import ClientLimitExceeded
 from sightline.exchange import Lobby, LobbyLimits, Member, MemberClose, MemberDrop, MemberOutput, MemberSend
+from sightline.reasons import LobbyReason
 from sightline.timers import Timers
+from sightline.wire.lobby import LobbyRefusal
 
-LIMITS = LobbyLimits(max_rooms=2, max_members=4, message_rate=5, chat_rate=2)
+LIMITS = LobbyLimits(max_rooms=2, max_members=4, max_per_link=2, spare=1, message_rate=5, chat_rate=2)
 NAMES = ("Ann", "Bob", "김 철수", "Ann1", "<b>", "")
 TARGETS = st.sampled_from((*NAMES, None, 7))
 WHO = st.integers(0, 1000)
@@ -40,8 +41,16 @@ class LobbyModel(RuleBasedStateMachine):
         member = Member(room, resume=f"secret {self.count}", key_id=f"k{self.count % 3}", extras=extras, now=self.now)
         try:
             outputs = self.lobby.join(member)
-        except ClientLimitExceeded:
-            assert sum(other.room == room for other in self.open) in (0, LIMITS.max_members)
+        except LobbyRefusal as refusal:
+            there = [other for other in self.open if other.room == room]
+            by_link = sum(other.key_id == member.key_id for other in there)
+            match refusal.reason:
+                case LobbyReason.SERVICE_FULL:
+                    assert not there
+                case LobbyReason.ROOM_FULL:
+                    assert len(there) == LIMITS.max_members + LIMITS.spare
+                case _:
+                    assert by_link == LIMITS.max_per_link + LIMITS.spare
             return
         self.open.append(member)
         self.perform(outputs, by=member)
@@ -146,6 +155,7 @@ class LobbyModel(RuleBasedStateMachine):
             assert sorted(names) == sorted(member.name for member in here if member.name)
             assert len(set(names)) == len(names)
             assert "<b>" not in names
+            assert len(names) <= LIMITS.max_members
         assert len(self.lobby) == len(self.open)
 
     @invariant()

@@ -240,10 +240,12 @@ function showState() {
   document.documentElement.dataset.call = state;
   document.documentElement.dataset.lobby = call.lobby.state;
   document.documentElement.dataset.away = String(isAway);
-  const lobby = isAway ? 'waiting' : call.lobby.state === 'opening' ? 'opening' : null;
+  const { full } = call.lobby;
+  document.documentElement.toggleAttribute('data-bare', state === 'idle' && !full);
+  const lobby = full ? 'full' : isAway ? 'waiting' : call.lobby.state === 'opening' ? 'opening' : null;
   const isFree = state === 'idle' || state === 'ended';
   elements.state.textContent = text(`call.state-${isFree && lobby ? lobby : state}`, { name });
-  const [words, more] = cover(name);
+  const [words, more] = isFree && full ? [text(`call.full-${full}`), text(`call.full-${full}-do`)] : cover(name);
   elements.coverWords.textContent = words;
   elements.coverMore.textContent = more;
   elements.cancel.hidden = state !== 'calling' && state !== 'connecting';

@@ -65,6 +65,7 @@ export const CALL_MESSAGES = Object.freeze({
 
   'call.state-opening': { en: 'Entering the room…', ko: '들어가는 중…' },
   'call.state-waiting': { en: 'The service is away; trying again…', ko: '서비스에 다시 연결하는 중…' },
+  'call.state-full': { en: 'No place; waiting for one…', ko: '자리가 없어 기다리는 중…' },
   'call.state-idle': { en: 'Ready', ko: '통화 대기' },
   'call.state-calling': { en: 'Calling {name}…', ko: '{name} 님에게 전화 거는 중…' },
   'call.state-ringing': { en: '{name} is calling', ko: '{name} 님의 전화' },
@@ -75,6 +76,21 @@ export const CALL_MESSAGES = Object.freeze({
 
   'call.cover-idle': { en: 'Choose somebody to call.', ko: '전화할 사람을 고르십시오.' },
   'call.cover-alone': { en: 'Waiting for somebody to come', ko: '다른 사람을 기다리는 중' },
+  'call.full-room-full': { en: 'The room is full.', ko: '방에 자리가 없습니다.' },
+  'call.full-room-full-do': {
+    en: 'You come in by yourself as soon as somebody leaves. Or ask for a link to another room.',
+    ko: '누군가 나가면 자동으로 들어갑니다. 다른 방의 링크를 요청해도 됩니다.',
+  },
+  'call.full-link-full': { en: 'Too many people use this link.', ko: '이 링크를 쓰는 사람이 너무 많습니다.' },
+  'call.full-link-full-do': {
+    en: 'You come in by yourself as soon as one of them leaves. Or ask for another link to this room.',
+    ko: '그중 한 사람이 나가면 자동으로 들어갑니다. 이 방의 다른 링크를 요청해도 됩니다.',
+  },
+  'call.full-service-full': { en: 'All rooms are in use.', ko: '모든 방이 사용 중입니다.' },
+  'call.full-service-full-do': {
+    en: 'You come in by yourself as soon as one is empty. Or ask for a link to a room in which somebody is.',
+    ko: '빈 방이 생기면 자동으로 들어갑니다. 사람이 있는 방의 링크를 요청해도 됩니다.',
+  },
   'call.no-picture': { en: '{name} sends no picture', ko: '{name} 님의 카메라가 꺼져 있습니다' },
   'call.no-sound': { en: '{name} is muted', ko: '{name} 님이 음소거 중입니다' },
   'call.cover-media': { en: 'If the browser asks, allow it to use camera and microphone.', ko: '브라우저가 물으면 카메라와 마이크 사용을 허용하십시오.' },

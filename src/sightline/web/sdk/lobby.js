@@ -14,6 +14,9 @@ const PAUSES = [200, 500, 1_000, 2_000, 4_000, 8_000];
 const QUIET = 15_000;
 const REPLY = 3_000;
 const OPENING = 6_000;
+/** Of a room that is full, how long until it is asked again whether there is a place, in milliseconds. */
+const FULL = 5_000;
+const FULL_REASONS = new Set(['room-full', 'link-full', 'service-full']);
 /** What no wait changes. */
 const FINAL = new Set([
   'link-required', 'link-invalid', 'link-expired', 'link-revoked', 'link-scope', 'foreign-origin', 'bad-request', 'not-allowed',
@@ -53,6 +56,8 @@ export class LobbyClient extends Emitter {
   name = '';
   /** @type {string[]} */
   users = [];
+  /** Why there is no place, as an id of `LOBBY_REASONS`, while one is waited for. @type {string | null} */
+  full = null;
   /** @type {RTCIceServer[]} */
   iceServers = [];
   #session;
@@ -64,6 +69,8 @@ export class LobbyClient extends Emitter {
   /** Proves to the service that the next socket is this one's: it keeps name, place and calls. @type {unknown} */
   #resume;
   #claimed = false;
+  /** This socket was told that there is no place. */
+  #isFull = false;
   #tries = 0;
   /** @type {unknown} */
   #timer = null;
@@ -108,6 +115,7 @@ export class LobbyClient extends Emitter {
     this.#platform.clearTimeout(this.#refresh);
     this.#drop();
     this.users = [];
+    this.full = null;
     this.#resume = undefined;
     this.#farewells.clear();
     this.#become('closed');
@@ -184,10 +192,11 @@ export class LobbyClient extends Emitter {
     }
     if (signal.aborted) return;
     this.#refreshed(session.iceServers);
-    this.#claimed = false;
+    this.#claimed = this.#isFull = false;
     const socket = new this.#platform.WebSocket(session.url, 'json');
     this.#socket = socket;
     const gone = () => {
+      if (!this.#isFull) this.full = null;
       this.#drop();
       this.#again(null);
     };
@@ -229,7 +238,8 @@ export class LobbyClient extends Emitter {
       this.close();
       return this.emit('failed', failure);
     }
-    const pause = PAUSES[Math.min(this.#tries++, PAUSES.length - 1)] ?? 0;
+    if (failure) this.full = null;
+    const pause = this.full ? FULL : PAUSES[Math.min(this.#tries++, PAUSES.length - 1)] ?? 0;
     this.#become('waiting');
     this.#timer = this.#platform.setTimeout(() => void this.#connect(), pause);
   }
@@ -281,6 +291,10 @@ export class LobbyClient extends Emitter {
     } else if (type === 'message' && typeof message.text === 'string') {
       this.emit('message', { from, text: message.text });
     } else if (type === 'error') {
+      if (!this.#claimed && FULL_REASONS.has(String(message.reason))) {
+        this.#isFull = true;
+        this.full = String(message.reason);
+      }
       this.emit('refused', {
         id: String(message.reason ?? message.id ?? ''),
         message: String(message.message ?? ''),
@@ -294,6 +308,7 @@ export class LobbyClient extends Emitter {
     this.users = users;
     if (!this.#claimed && users.includes(this.name)) {
       this.#claimed = true;
+      this.full = null;
       this.#tries = 0;
       this.#expect(QUIET, () => this.check());
       this.emit('name', this.name);

@@ -239,6 +239,9 @@ export const LOBBY_REASONS = Object.freeze({
   'no-call': 'There is no call with that person: it has ended, or was never offered. Offer one first.',
   'bad-message': 'A part of the message is missing or not of its form. Check it against the protocol.',
   'too-many-requests': 'Too many messages came in a short time; this one was dropped. Send fewer.',
+  'room-full': 'The room is full: as many people are in it as it holds. Try again when somebody has left, or take another room.',
+  'link-full': 'This link is in use by as many pages and programs as one link may let in. Try again when one of them has left, or ask for another link to the room.',
+  'service-full': 'As many rooms are in use as the service has. Try again when one of them is empty, or take a room in which somebody is.',
 });
 
 /** How a call ended; `{peer}` stands for the other one's name. @type {Readonly<Record<string, string>>} */
