@@ -20,8 +20,8 @@ from ..media.decoder import AudioFrame, VideoFrame
 from ..media.recorder import Recorder
 from ..media.source import Source
 from ..observe.log import bind
-from ..rtc.data_requests import COMMANDS, Json
-from ..rtc.datachannel import DataRequest, RequestFailed
+from ..rtc.data_requests import Json
+from ..rtc.datachannel import DataRequest
 from ..rtc.ice.config import IceConfig
 from ..rtc.peer import ConnectionState
 from ..sessions.viewer import Persistent, RetryPolicy, ViewerOptions, ViewerSession
@@ -31,8 +31,9 @@ from ..timers import DEFAULT_TIMERS, Timers
 from ..wire.ids import check_client_id
 from ..wire.sigv4 import Credentials
 from .attempt import Attempt, LateTries
-from .commands import Commands, why_over
+from .commands import why_over
 from .connection import CameraPeer, PeerFactory
+from .data import CameraData
 from .entry import Entry, SessionProvider
 from .events import Callback, Message, NoticeGiven, StateChanged, ViewerEvent
 from .failure import ViewerFailed, sentence
@@ -106,16 +107,22 @@ class Viewer:
         if not (video or audio or talk or data_channels or commands):
             raise ConfigError("This viewer asks for nothing: give it video, audio, talk, a data channel or commands.")
         self._video = video
-        self._labels = (*data_channels, *((COMMANDS,) if commands else ()))
-        self._commands = Commands(wanted=commands)
-        self._on_request = on_request
         self._timers = timers
+        self._log = bind(log, channel=self.channel, client_id=self._client_id)
+        self._events = Events[ViewerEvent](on_event)
+        self._data = CameraData(
+            data_channels,
+            commands=commands,
+            on_message=lambda label, content: self._events.publish(Message(label, content)),
+            on_request=on_request,
+            log=self._log,
+        )
         self._sessions = session_provider or self._entry
         peers = Peers(
             ice=ice_wanted(ice, ice_transport_policy),
             video=video,
             audio="sendrecv" if talk else "recvonly" if audio else None,
-            data=bool(self._labels) or on_request is not None,
+            data=self._data.is_wanted,
             timers=timers,
         )
         self._make_peer: PeerFactory = peer_factory or peers.make
@@ -123,8 +130,6 @@ class Viewer:
             options, policy=policy or (Persistent(roll=random.random) if persistent else None)
         )
         self._driver = Driver(self._machine, perform=self._perform, before_tick=self._look)
-        self._log = bind(log, channel=self.channel, client_id=self._client_id)
-        self._events = Events[ViewerEvent](on_event)
         self._media = IncomingMedia(request_keyframe=self._request_keyframe, shown=self._shown)
         self._talk = Talk(self._send_sound) if talk else None
         self._notice: NoticeGiven | None = None
@@ -236,18 +241,14 @@ class Viewer:
 
     def send(self, message: str | bytes, *, label: str | None = None) -> bool:
         """Send on the data channels (or those of that label); whether it went out."""
-        peer = self._peer
-        return peer is not None and peer.channels.send(message, label) > 0
+        return self._data.send(message, label)
 
     async def request(self, value: Json, *, label: str, timeout: float = 5.0) -> object:
         """Ask the camera on the data channel of that label, and wait at most ``timeout`` seconds for its answer.
 
         Raises RequestFailed when there is none.
         """
-        peer = self._peer
-        if peer is None:
-            raise RequestFailed("There is no connection to the camera.")
-        return await peer.channels.request(value, label=label, timeout=timeout)
+        return await self._data.request(value, label=label, timeout=timeout)
 
     async def command(self, name: str, value: Json = None, *, timeout: float = 10.0) -> object:
         """Have the camera's device do something, and wait at most ``timeout`` seconds for what it says to it.
@@ -257,7 +258,7 @@ class Viewer:
 
         Raises CommandFailed, whose ``reason`` says why, and ConfigError.
         """
-        return await self._commands.send(name, value, timeout=timeout)
+        return await self._data.commands.send(name, value, timeout=timeout)
 
     # -- life
 
@@ -283,7 +284,7 @@ class Viewer:
         """Let go of everything, in the order of seed 001.7. Idempotent, safe from any state."""
         self._driver.take(machine.Close())
         self._driver.stop()
-        self._commands.end(why_over(self._failure))
+        self._data.commands.end(why_over(self._failure))
         if self._network is not None:
             await self._network.aclose()
         await self._driver.aclose()
@@ -323,7 +324,7 @@ class Viewer:
         assert self._http is not None
         self._attempts += 1
         self._media.begin_run()
-        self._commands.begin()
+        self._data.begin()
         attempt = self._attempt = Attempt(
             client_id_of(self._client_id, number),
             channel=self.channel,
@@ -341,15 +342,15 @@ class Viewer:
         if attempt is not self._attempt:
             return
         connected = isinstance(message, machine.Peer) and message.state == "connected"
-        if connected:
-            self._open_channels(attempt)
+        if connected and attempt.peer is not None:
+            self._data.connected(attempt.peer.channels)
         self._driver.take(message)
         if not self._video and (connected or isinstance(message, machine.Heard)):
             self._driver.take(machine.Frame())  # who asks for no picture has all there is with the connection
 
     def _end(self) -> None:
         attempt, self._attempt = self._attempt, None
-        self._commands.lost()
+        self._data.lost()
         if attempt is not None:
             self._driver.spawn(attempt.aclose(), "end of an attempt")
 
@@ -364,7 +365,7 @@ class Viewer:
         self._failure = failure
         self._log.warning("given up: %s: %s", failure.reason, failure)
         self._media.end(failure)
-        self._commands.end(why_over(failure))
+        self._data.commands.end(why_over(failure))
         self._events.end(failure)
         self._ended.set()
 
@@ -395,17 +396,3 @@ class Viewer:
 
     def _destinations(self) -> Sequence[str]:
         return tuple(self._attempt.addresses) if self._attempt is not None else ()
-
-    def _open_channels(self, attempt: Attempt) -> None:
-        channels = attempt.peer.channels if attempt.peer is not None else None
-        if channels is None:
-            return
-        channels.on_message = lambda label, content: self._events.publish(Message(label, content))
-        channels.on_request = self._on_request
-        self._commands.connected(channels)
-        for label in self._labels:
-            if label not in channels.labels:
-                try:
-                    channels.open(label)
-                except ConnectionError as error:
-                    self._log.warning("the camera takes no data channels: %s", error)
