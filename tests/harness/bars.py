@@ -92,6 +92,21 @@ def watch_all(pages: Sequence[Page], seconds: float = 3.0, selector: str = "vide
     return [Watched(**page.evaluate("() => globalThis.watched")) for page in pages]
 
 
+def watch_live(
+    page: Page, seconds: float = 3.0, selector: str = "video", *, attempts: int = 5, modulo: int = CLIP_FRAMES
+) -> Watched:
+    """Watch until the picture is live (`Watched.assert_live`); a busy machine may need another look."""
+    while True:
+        attempts -= 1
+        seen = watch(page, seconds, selector)
+        try:
+            seen.assert_live(modulo=modulo)
+            return seen
+        except AssertionError:
+            if attempts <= 0:
+                raise
+
+
 def watch_at_full_rate(
     pages: Sequence[Page], *, rate: float = 27.0, modulo: int = CLIP_FRAMES, attempts: int = 5
 ) -> list[Watched]:

@@ -86,6 +86,20 @@ class PlainViewer:
         time.sleep(seconds)
         return Seen(since, self.now, self.frames(since))
 
+    def watch_live(self, seconds: float, *, attempts: int = 5, **expected: float) -> Seen:
+        """Look for some seconds until all is as it should be (`assert_live`): a browser leaves pictures out while it
+        catches up, and while its machine has other work. What was seen last fails.
+        """
+        while True:
+            attempts -= 1
+            seen = self.watch(seconds)
+            try:
+                seen.assert_live(**expected)  # type: ignore[arg-type]
+                return seen
+            except AssertionError:
+                if attempts <= 0:
+                    raise
+
     def restart(self) -> float:
         """Start an ICE restart; when, in seconds of the page's clock."""
         return float(self.ask("() => viewer.restart()")) / 1000

@@ -15,6 +15,7 @@ from tests.harness.kvs import (
     C_SDK_AGENT,
     MASTER,
     OFFER,
+    PATIENCE,
     VIEWER,
     Kvs,
     KvsSocket,
@@ -56,7 +57,7 @@ def open_as_c_sdk(service: Service, kvs: Kvs, role: str, arn: str, client_id: st
         parameters["X-Amz-ClientId"] = client_id
     endpoint = "wss://localhost" + kvs.endpoints(arn, role)["WSS"].partition(str(service.https_port))[2]
     url = presign(endpoint, parameters, key=service.admin, expires=604_800)
-    through = socket.create_connection(("127.0.0.1", service.https_port), timeout=5)
+    through = socket.create_connection(("127.0.0.1", service.https_port), timeout=PATIENCE)
     try:
         return open_socket(service, url, user_agent=C_SDK_AGENT, subprotocols=["wss"], through=through)
     except Refused:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.harness.access import make_key, make_link
-from tests.harness.bars import wait_for_picture, watch, watch_at_full_rate
+from tests.harness.bars import wait_for_picture, watch_at_full_rate, watch_live
 from tests.harness.browser import Chromium, screenshot
 from tests.harness.kvs import Kvs, unique_name
 from tests.harness.polling import eventually
@@ -66,8 +66,7 @@ def test_as_master_to_our_page(chromium: Chromium, service: Service, kvs: Kvs, s
         master.evaluate(START_MASTER, settings(service, channel, make_key(service, "master", channel)))
         with chromium.page(f"{service.https}/view/{channel}#{token}") as page:
             wait_for_picture(page)
-            seen = watch(page, 3)
-            seen.assert_live(modulo=1 << 16)
+            seen = watch_live(page, 3, modulo=1 << 16)
             assert abs(master.evaluate("() => camera.last()") - seen.read[-1]) < 60, "not what the camera shows now"
             expect(page.get_by_test_id("state")).to_have_text("Live")
             expect(page.get_by_test_id("resolution")).to_have_text("640 × 360")
@@ -91,7 +90,7 @@ def test_as_master_and_two_viewers(chromium: Chromium, service: Service, kvs: Kv
         second.evaluate(START_VIEWER, settings(service, channel, client_id="second"))
         for viewer in (first, second):
             wait_for_picture(viewer)
-            watch(viewer, 2).assert_live(modulo=1 << 16)
+            watch_live(viewer, 2, modulo=1 << 16)
         assert sorted(master.evaluate("() => [...peer.connections.keys()]")) == ["first", "second"]
         assert "statusResponse" not in events(master)
 

@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from websockets.sync.client import connect
 
-from tests.harness.kvs import ANSWER, MASTER, OFFER, VIEWER, Kvs
+from tests.harness.kvs import ANSWER, MASTER, OFFER, PATIENCE, VIEWER, Kvs
 from tests.harness.service import REGION, Service
 from tests.harness.signing import Key
 
@@ -42,10 +42,10 @@ def test_its_master_answers_a_viewer(service: Service, kvs: Kvs, tls_kvs: Kvs, l
     with connect(urls[MASTER], ssl=context) as master, connect(urls[VIEWER], ssl=context) as viewer:
         sample = {"action": "SDP_OFFER", "recipientClientId": "viewer-1", "messagePayload": OFFER}
         viewer.send(json.dumps(sample))
-        offer = json.loads(master.recv(timeout=5))
+        offer = json.loads(master.recv(timeout=PATIENCE))
         assert offer["senderClientId"] == "viewer-1"
         # The sample subscripts messagePayload in every message: a message without one would end its loop.
         assert offer["messagePayload"] == OFFER
         answer = {"action": "SDP_ANSWER", "messagePayload": ANSWER, "recipientClientId": offer["senderClientId"]}
         master.send(json.dumps(answer))
-        assert json.loads(viewer.recv(timeout=5))["messagePayload"] == ANSWER
+        assert json.loads(viewer.recv(timeout=PATIENCE))["messagePayload"] == ANSWER

@@ -23,6 +23,7 @@ from tests.harness.kvs import (
     EXTRAS,
     MASTER,
     OFFER,
+    PATIENCE,
     VIEWER,
     Kvs,
     KvsSocket,
@@ -37,6 +38,8 @@ from tests.harness.signing import presign
 
 WITH = {EXTRAS: "1"}
 SECOND = 1.0
+LIFE = 4.0
+"""Seconds of a link that shall expire after a page has used it, also one that a busy machine holds up."""
 GONE = {"present": False, "ours": False}
 
 
@@ -48,12 +51,12 @@ def extra(message: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return name, decode(message["messagePayload"])
 
 
-def next_extra(socket: KvsSocket, within: float = 5.0) -> tuple[str, dict[str, Any]]:
+def next_extra(socket: KvsSocket, within: float = PATIENCE) -> tuple[str, dict[str, Any]]:
     """The next message, which has to be one beyond KVS."""
     return extra(socket.receive(within))
 
 
-def reason_of(socket: KvsSocket, within: float = 5.0) -> str:
+def reason_of(socket: KvsSocket, within: float = PATIENCE) -> str:
     """The next notice's reason; it has a sentence for people. What is said of the camera before is left out."""
     deadline = time.monotonic() + within
     while True:
@@ -66,7 +69,7 @@ def reason_of(socket: KvsSocket, within: float = 5.0) -> str:
 def refused(url: str, service: Service) -> tuple[str, str]:
     """How a socket with extras is refused: opened, told, closed with the code of that reason. Reason and sentence."""
     with open_socket(service, url) as opened:
-        code = opened.wait_closed(5)
+        code = opened.wait_closed()
         ((name, content),) = map(extra, opened.last_words)
         assert name == "notice"
         assert code == REASONS[Reason(content["reason"])].close_code
@@ -202,12 +205,12 @@ def test_a_link_that_is_over(service: Service, kvs: Kvs, fate: str) -> None:
     """A page had its URL already. At the session request it hears the same, without a socket."""
     name = f"linked-{fate}"
     kvs.create(name)
-    link = make_link(service, name, expires_in=600 if fate == "revoked" else 1)
+    link = make_link(service, name, expires_in=600 if fate == "revoked" else LIFE)
     url = session(service, name, token=link["token"]).json["url"]
     if fate == "revoked":
         assert admin(service, "links/revoke", {"linkId": link["linkId"]}).status == 200
     else:
-        time.sleep(1.1)
+        time.sleep(LIFE + 0.1)
     assert refused(url, service)[0] == f"link-{fate}"
     assert session(service, name, token=link["token"]).json["error"]["id"] == f"link-{fate}"
 
@@ -245,7 +248,7 @@ def test_the_reason_comes_within_a_second_and_the_connection_ends_by_itself(serv
             times.append(time.monotonic() - started)
             while piece := connection.recv(65536):
                 read += piece
-            assert time.monotonic() - started < 8, "it was open for long after its refusal"
+            assert time.monotonic() - started < 20, "it was open for long after its refusal"
             assert read.startswith(b"HTTP/1.1 101 ")
     assert min(times) < SECOND
 
@@ -376,7 +379,7 @@ def test_a_camera_without_power_is_silent_within_three_seconds(
             asked = time.monotonic()
             viewer.send("sightline/ask", encode({}))
             assert next_extra(viewer) == ("master", HERE), "what the service knows, at once"
-            name, content = next_extra(viewer, within=10)
+            name, content = next_extra(viewer)
             times.append(time.monotonic() - asked)
             assert (name, content["reason"]) == ("notice", "camera-silent")
             assert next_extra(viewer) == ("master", GONE)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import re
 import shutil
+import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.harness.browser import Chromium
-from tests.harness.kvs import Kvs, unique_name
+from tests.harness.kvs import PATIENCE, Kvs, unique_name
 from tests.harness.plain_viewer import PlainViewer
 from tests.harness.polling import eventually
 from tests.harness.service import Command, Service, free_port
@@ -28,11 +30,21 @@ def metric(service: Service, name: str, **labels: str) -> float:
     """One of the service's figures."""
     import urllib.request
 
-    with urllib.request.urlopen(f"http://127.0.0.1:{service.http_port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{service.http_port}/metrics", timeout=PATIENCE) as answer:
         text = answer.read().decode()
     wanted = "".join(f',{key}="{value}"' for key, value in labels.items())[1:]
     found = re.search(rf"^{name}{re.escape('{' + wanted + '}') if wanted else ''} (\S+)$", text, re.MULTILINE)
     return float(found[1]) if found else 0.0
+
+
+def settled(service: Service, name: str) -> float:
+    """A figure when it has not changed for three seconds: what others have left is gone."""
+    looks = [metric(service, name)]
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not (len(looks) > 6 and len(set(looks[-7:])) == 1):
+        time.sleep(0.5)
+        looks.append(metric(service, name))
+    return looks[-1]
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +68,20 @@ def echo() -> Iterator[int]:
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
+            eventually(lambda: echoes(port), "the echo server")
             yield port
         finally:
             process.kill()
+
+
+def echoes(port: int) -> bool:
+    """Whether a datagram comes back from that port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.settimeout(0.5)
+        probe.connect(("127.0.0.1", port))
+        probe.send(b"there?")
+        return probe.recv(100) == b"there?"
+    return False
 
 
 def tool(name: str) -> str:
@@ -73,14 +96,14 @@ def relayed_pair(service: Service, channel: str) -> tuple[str, str]:
     with service.spawn("view", channel, "--relay", "--json", "--stats", "--no-audio") as viewer:
 
         def playing() -> str | None:
-            lines = [json.loads(line) for line in viewer.output.splitlines() if line.endswith("}")]
-            figures = [line for line in lines if line["type"] == "statistics"]
+            figures = [line for line in viewer.json_lines if line["type"] == "statistics"]
             return figures[-1]["candidatePair"] if figures and figures[-1]["frameRate"] > 10 else None
 
         ours, _, theirs = eventually(playing, f"pictures of {channel}", within=40, every=0.2).partition(" -> ")
     return ours.rpartition(" ")[0], theirs.partition(" ")[0]
 
 
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("way", [*TRANSPORTS, "the port of HTTPS"])
 def test_turnutils_uclient(service: Service, kvs: Kvs, arn: str, way: str) -> None:
     """Debian's own TURN client: there and back, on all four ways in."""
@@ -88,23 +111,27 @@ def test_turnutils_uclient(service: Service, kvs: Kvs, arn: str, way: str) -> No
     options = {"udp": [], "tcp": ["-t"]}.get(way, ["-t", "-S"])
     ports = {"tls": service.turn_tls_port, "the port of HTTPS": service.https_port}
     before = metric(service, "sightline_turn_packets_total", to="peers")
-    with echo() as port:
-        finished = subprocess.run(
-            [
-                *(tool("turnutils_uclient"), *options, "-u", server["Username"], "-w", server["Password"]),
-                *("-p", str(ports.get(way, service.stun_port)), "-e", "127.0.0.1", "-r", str(port)),
-                *("-n", str(PACKETS), "-m", "1", "-l", "1200", "-c", "127.0.0.1"),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=40,
-            check=False,
-        )
-    said = finished.stdout + finished.stderr
-    counted = re.search(r"start_mclient: tot_send_msgs=(\d+), tot_recv_msgs=(\d+)", said)
-    assert counted is not None, said
-    assert int(counted[1]) == PACKETS
-    assert int(counted[2]) >= 0.9 * PACKETS, said  # coturn's own ends have small buffers, for a busy machine
+    came_back: list[int] = []
+    while len(came_back) < 3 and (not came_back or came_back[-1] < 0.9 * PACKETS):
+        # Coturn's own ends have small buffers: a machine that stands still for a moment loses some.
+        with echo() as port:
+            finished = subprocess.run(
+                [
+                    *(tool("turnutils_uclient"), *options, "-u", server["Username"], "-w", server["Password"]),
+                    *("-p", str(ports.get(way, service.stun_port)), "-e", "127.0.0.1", "-r", str(port)),
+                    *("-n", str(PACKETS), "-m", "1", "-l", "1200", "-c", "127.0.0.1"),
+                ],
+                capture_output=True,
+                text=True,
+                timeout=40,
+                check=False,
+            )
+        said = finished.stdout + finished.stderr
+        counted = re.search(r"start_mclient: tot_send_msgs=(\d+), tot_recv_msgs=(\d+)", said)
+        assert counted is not None, said
+        assert int(counted[1]) == PACKETS
+        came_back.append(int(counted[2]))
+    assert came_back[-1] >= 0.9 * PACKETS, said
     assert metric(service, "sightline_turn_packets_total", to="peers") - before >= PACKETS
 
 
@@ -171,12 +198,12 @@ def test_our_own_viewer_and_master(service: Service, relay_only_camera: tuple[st
 
 def test_all_relays_are_given_back(service: Service, viewer: Callable[..., PlainViewer]) -> None:
     """A viewer that leaves, and its master's end of it, leave no relay behind."""
-    before = metric(service, "sightline_turn_allocations")  # turnutils_uclient leaves its own to expire
+    before = settled(service, "sightline_turn_allocations")  # turnutils_uclient leaves its own to expire
     watching = viewer(iceTransportPolicy="relay")
     watching.wait_for_picture()
     assert metric(service, "sightline_turn_allocations") - before >= 2
     watching.ask("() => viewer.close()")
-    eventually(lambda: metric(service, "sightline_turn_allocations") == before, "the relays to be released", within=20)
+    eventually(lambda: metric(service, "sightline_turn_allocations") <= before, "the relays to be released")
 
 
 def test_what_metrics_say_of_strangers(service: Service) -> None:

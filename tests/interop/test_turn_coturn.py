@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from aioice import stun
 
 from sightline.config import TurnServer as TurnSettings
 from sightline.rtc.ice.servers import TurnServer
@@ -61,9 +62,15 @@ class Coturn:
             raise
 
     def _listens(self) -> bool:
+        """Whether it answers on all its ports: it opens them one after the other."""
         try:
-            socket.create_connection(("127.0.0.1", self.tls_port), timeout=1).close()
-            return True
+            for port in (self.port, self.tls_port):
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                probe.settimeout(0.5)
+                probe.connect(("127.0.0.1", self.port))
+                probe.send(bytes(stun.Message(stun.Method.BINDING, stun.Class.REQUEST)))
+                return bool(probe.recv(2000))
         except OSError:
             return False
 
@@ -110,7 +117,7 @@ async def test_our_client_relays_through_coturn(coturn: Coturn, transport: str) 
             assert sender.send(sent) == 20
             loop = asyncio.get_running_loop()
             for datagram in sent:
-                assert await asyncio.wait_for(loop.sock_recvfrom(peer, 2000), 5) == (datagram, relayed)
+                assert await asyncio.wait_for(loop.sock_recvfrom(peer, 2000), 30) == (datagram, relayed)
                 peer.sendto(datagram, relayed)
             await soon(lambda: len(data) == 20)
             assert data == sent

@@ -12,6 +12,7 @@ import pytest
 
 from sightline import Viewer
 from tests.harness.kvs import unique_name
+from tests.harness.polling import eventually
 from tests.harness.service import Service
 
 pytestmark = pytest.mark.timeout(180)
@@ -33,7 +34,7 @@ def held() -> dict[str, int]:
 async def settled(before: dict[str, int]) -> dict[str, int]:
     """What is held when all that ends has ended."""
     after = held()
-    for _ in range(50):
+    for _ in range(300):
         if all(after[name] <= before[name] for name in before):
             break
         await asyncio.sleep(0.1)
@@ -61,5 +62,8 @@ async def test_rounds_leave_nothing(service: Service) -> None:
             await look(again=number % 4 == 0)
         after = await settled(before)
         assert all(after[name] <= before[name] for name in before), f"{before} became {after}"
-        listed = await asyncio.to_thread(service.run, "viewers", channel, "--json")
-        assert json.loads(listed.stdout)["viewers"] == [], "the camera knows that it left"
+
+        def forgotten() -> bool:
+            return json.loads(service.run("viewers", channel, "--json").stdout)["viewers"] == []
+
+        assert await asyncio.to_thread(eventually, forgotten, "the camera to know that it left")

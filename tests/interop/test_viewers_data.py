@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,16 +119,19 @@ def test_the_camera_begins_an_ice_restart(chromium: Chromium, service: Service, 
     with talking(chromium, service, channel) as viewer:
         viewer.wait_for_picture()
         viewer.watch(1)
-        fragments = set()
+        fragments = {fragment(viewer)}
         for _ in range(2):
-            since = viewer.now
             say(viewer, "restart")
-            time.sleep(2)
-            frames = viewer.frames(since)
-            assert len(frames) >= 15, "pictures stop while the path is changed"
-            fragments.add(viewer.stats["transport"]["iceLocalUsernameFragment"])
+            seen = viewer.watch(2)
+            assert seen.longest_gap < 1.2, "pictures stop while the path is changed"
+            eventually(lambda: fragment(viewer) not in fragments, "another generation of ICE")
+            fragments.add(fragment(viewer))
             say(viewer, "still there?")
-        assert len(fragments) == 2, "ICE was never restarted"
         assert heard(viewer, 2) == ["still there?"] * 2
         assert viewer.states() == ["connecting", "connected"]
-        assert viewer.stats["video"]["packetsLost"] == 0
+        eventually(lambda: viewer.stats["video"]["packetsLost"] == 0, "all packets")  # some come over the old path
+
+
+def fragment(viewer: PlainViewer) -> str:
+    """Of the generation of ICE that is in use."""
+    return str(viewer.stats["transport"]["iceLocalUsernameFragment"])

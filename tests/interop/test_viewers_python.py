@@ -71,7 +71,7 @@ def test_a_program_looks_asks_and_talks(service: Service) -> None:
         )
     finally:
         master.terminate()
-        master.wait(10)
+        master.wait(30)
         if master.stdout is not None:
             master.stdout.close()
     assert seen.returncode == 0, seen.stderr

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.kvs import VIEWER, Kvs
+from tests.harness.kvs import PATIENCE, VIEWER, Kvs
 from tests.harness.probe import Answer, Wire, ask, signed_post
 from tests.harness.service import Service
 from tests.harness.signing import sign_headers
@@ -191,7 +191,7 @@ def test_a_browser_on_another_site_may_not_call_anything_else(service: Service) 
     ],
 )
 def test_junk_on_the_port_disturbs_nobody(service: Service, junk: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", service.http_port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", service.http_port), timeout=PATIENCE) as connection:
         read = b""
         with contextlib.suppress(OSError):  # the service may hang up before it has read all the junk
             connection.sendall(junk)
