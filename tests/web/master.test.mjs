@@ -147,6 +147,19 @@ test('a browser that says its states again is no sign of life', async () => {
   s.master.close();
 });
 
+test('a sleeper whose place was taken does not come back on top', async () => {
+  const s = await studio(Master, { maxViewers: 1 });
+  await s.online();
+  await s.watch('a');
+  await s.pass(40);
+  assert.deepEqual(s.master.sessions, []);
+  await s.watch('b');
+  await s.offer('a', { ufrag: 'u2', password: 'p2' });
+  assert.deepEqual(notices(s.socket), ['viewer-limit']);
+  assert.deepEqual(s.master.sessions.map(({ clientId }) => clientId), ['b']);
+  s.master.close();
+});
+
 test('a page that was asleep judges by what has come, not by the time that went', async () => {
   const s = await studio(Master);
   await s.online();

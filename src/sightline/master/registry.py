@@ -107,6 +107,8 @@ class Registry:
         if session is None or meaning is OfferMeaning.REPLACEMENT:
             self._drop(client_id, Reason.REPLACED)
             session = self._begin(client_id, identity, servers)
+        elif not self._has_room(client_id):
+            return  # it slept, and others have come meanwhile
         if session is not None:
             session.offer(sdp, identity, servers=servers)
             for candidate in self._early.take(client_id, now=time.monotonic()):
@@ -180,9 +182,7 @@ class Registry:
 
     def _begin(self, client_id: str, identity: OfferIdentity, servers: Sequence[IceServer]) -> ViewerSession | None:
         now = time.monotonic()
-        if not self._roster.has_room(client_id):
-            log.warning("%s is refused: %d viewers are as many as there may be", client_id, self._roster.max_viewers)
-            self._tell(client_id, NoticeReason.VIEWER_LIMIT)
+        if not self._has_room(client_id):
             return None
         if self._understands(client_id) and self._memory.is_gone(identity, now=now):
             self._tell(client_id, NoticeReason.SESSION_GONE)
@@ -211,6 +211,14 @@ class Registry:
         self._publish(self._roster.update(session.viewer))
         session.start(self._tasks, ended=self._follow)
         return session
+
+    def _has_room(self, client_id: str) -> bool:
+        """Whether a viewer may come, or come back; one that may not is told so."""
+        if self._roster.has_room(client_id):
+            return True
+        log.warning("%s is refused: %d viewers are as many as there may be", client_id, self._roster.max_viewers)
+        self._tell(client_id, NoticeReason.VIEWER_LIMIT)
+        return False
 
     def _hear(self, session: ViewerSession, sound: EncodedFrame) -> None:
         if self._voices.may_talk(session.role):  # which may have been taken from it

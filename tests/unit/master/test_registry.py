@@ -189,6 +189,23 @@ async def test_a_late_restart_revives_a_sleeper(desk: Desk) -> None:
     assert desk.registry.is_connected("viewer-1")
 
 
+async def test_a_sleeper_whose_place_was_taken_does_not_come_back_on_top(tasks: asyncio.TaskGroup) -> None:
+    desk = Desk(tasks, max_viewers=1)
+    desk.registry.signaling("viewer-1", SocketState(open=True, extras=True))
+    sleeper = await desk.offer("viewer-1", offer("1", ufrag="abcd"))
+    sleeper.become(ConnectionState.CONNECTED)
+    sleeper.become(ConnectionState.FAILED, Reason.SILENT)
+    await desk.offer("viewer-2", offer("2"))
+    desk.sent.clear()
+    await desk.offer("viewer-1", offer("1", ufrag="efgh"))
+    assert desk.notices == [("viewer-1", NoticeReason.VIEWER_LIMIT)]
+    assert (desk.sent, desk.clients()) == ([], ["viewer-2"])
+    desk.registry.farewell("viewer-2")
+    await desk.offer("viewer-1", offer("1", ufrag="ijkl"))
+    assert [client_id for client_id, _, _ in desk.sent] == ["viewer-1"], "it is asleep still, and there is room again"
+    desk.registry.close()
+
+
 async def gone(desk: Desk) -> None:
     """A session that was held and is not any more."""
     peer = await desk.offer("viewer-1", offer(ufrag="abcd"))

@@ -225,6 +225,8 @@ export class Master extends Emitter {
       const begun = this.#begin(clientId, identity);
       if (!begun) return;
       connection = begun;
+    } else if (!this.#registry.hasRoom(clientId)) {
+      return this.#refuse(clientId, 'viewer-limit'); // it slept, and others have come meanwhile
     }
     connection.offer(sdp, identity, { iceServers: this.#iceServers, isRestart: meaning === 'restart' });
     for (const candidate of this.#early.take(clientId, this.#now())) {
