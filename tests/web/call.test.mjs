@@ -19,7 +19,7 @@ const placeholders = (message) => [...new Set([...message.matchAll(/\{(\w+)\}/g)
 const FULL = ['room-full', 'link-full', 'service-full'];
 const STATES = ['idle', 'calling', 'ringing', 'connecting', 'in-call', 'reconnecting', 'ended', 'opening', 'waiting', 'full'];
 const ENDS = [...Object.keys(CALL_ENDS), 'no-media'];
-const FAILURES = ['media-refused', 'media-missing', 'media-in-use', 'media-insecure', 'media-failed', 'link-required', 'link-expired', 'link-revoked', 'link-scope', 'not-allowed', 'foreign-origin', 'bad-request', 'webrtc-unsupported', 'unknown'];
+const FAILURES = ['media-refused', 'media-unanswered', 'media-missing', 'media-in-use', 'media-insecure', 'media-failed', 'link-required', 'link-expired', 'link-revoked', 'link-scope', 'not-allowed', 'foreign-origin', 'bad-request', 'webrtc-unsupported', 'unknown'];
 const REASONS = ['media-refused', 'media-missing', 'media-in-use', 'media-failed'];
 
 addMessages(CALL_MESSAGES);

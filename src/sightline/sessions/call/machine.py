@@ -147,10 +147,13 @@ class CallMachine:
         if self._deadline is not None and now >= self._deadline:
             self._deadline = None
             match self.state:
-                case CallState.CALLING:
-                    self._end("no-answer", "cancelled")
                 case CallState.RINGING:
                     self._end("missed", "no-answer")
+                case CallState.CALLING | CallState.CONNECTING if not self._has_media:
+                    # The browser's question is not answered: nobody rang there, and no firewall is in the way.
+                    self._end("media-unanswered", "no-answer")
+                case CallState.CALLING:
+                    self._end("no-answer", "cancelled")
                 case CallState.CONNECTING:
                     self._end("no-path", "failed")
                 case CallState.RECONNECTING:
@@ -264,8 +267,8 @@ class CallMachine:
             self._candidates.append(message.candidate)
 
     def _remote_hang_up(self, reason: str | None) -> None:
-        if self.state is CallState.RINGING:
-            self._end("cancelled", None)
+        if self.state is CallState.RINGING or (reason == "cancelled" and not self._has_media):
+            self._end("cancelled", None)  # they gave up before there was anything to send here
         elif self.state is not CallState.CALLING and reason != "no-media":
             self._end("lost" if reason == "failed" else "left", None)
         elif reason in ("busy", "no-answer", "gone"):

@@ -213,6 +213,8 @@ function showCall({ from, state, reason }) {
   if (state === 'ended') lost.clear();
   if (state === 'ended' && closing) leave();
   if (state === 'ended' && reason && hasText(`call.error.${reason}.what`)) showError(reason, '');
+  // They gave up meanwhile: it was not they who ended it.
+  else if (state === 'ended' && reason !== 'hung-up' && call.media.isAsking) showError('media-unanswered', '');
   showState();
   showControls();
   showRemote();

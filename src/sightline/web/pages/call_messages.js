@@ -142,6 +142,15 @@ export const CALL_MESSAGES = Object.freeze({
     en: 'Open the browser’s settings for this page (at the left of the address), allow camera and microphone, then call again.',
     ko: '주소창 왼쪽의 페이지 설정에서 카메라와 마이크를 허용한 뒤 다시 전화하십시오.',
   },
+  'call.error.media-unanswered.what': { en: 'The browser’s question was not answered', ko: '브라우저의 질문에 답하지 않았습니다' },
+  'call.error.media-unanswered.means': {
+    en: 'It asks whether this page may use camera and microphone. Without an answer a call cannot begin.',
+    ko: '이 페이지에서 카메라와 마이크를 써도 되는지 묻고 있습니다. 답이 없으면 통화를 시작할 수 없습니다.',
+  },
+  'call.error.media-unanswered.do': {
+    en: 'Look for the question near the address, or on the screen of a phone, and allow both. Then call again. If there is none, reload the page.',
+    ko: '주소창 근처나 휴대전화 화면에서 질문을 찾아 둘 다 허용한 뒤 다시 전화하십시오. 질문이 보이지 않으면 페이지를 새로 고치십시오.',
+  },
   'call.error.media-missing.what': { en: 'There is no camera and no microphone', ko: '카메라와 마이크가 없습니다' },
   'call.error.media-missing.means': { en: 'The browser found neither on this device.', ko: '이 기기에서 카메라와 마이크를 찾지 못했습니다.' },
   'call.error.media-missing.do': { en: 'Connect one of them, then call again.', ko: '장치를 연결한 뒤 다시 전화하십시오.' },

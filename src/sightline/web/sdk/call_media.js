@@ -52,6 +52,8 @@ export class CallMedia {
   #platform;
   #changed;
   #lost;
+  /** How many questions of the browser are not answered, whether it shows them or answers by itself. */
+  #asked = 0;
   /** Counts opening and closing: what was asked for before the last of them is let go of when it comes. */
   #generation = 0;
 
@@ -65,6 +67,11 @@ export class CallMedia {
     this.#platform = platform;
     this.#changed = changed;
     this.#lost = lost;
+  }
+
+  /** Whether the browser waits for a person to allow camera and microphone, also of a call that is over by now. */
+  get isAsking() {
+    return this.#asked > 0;
   }
 
   get isSharing() {
@@ -217,6 +224,7 @@ export class CallMedia {
   /** @param {boolean} audio  @param {boolean} video */
   async #open(audio, video) {
     if (!this.#devices) throw new CallMediaError('media-insecure', 'no media devices');
+    this.#asked += 1;
     try {
       const stream = await this.#devices.getUserMedia({
         audio: audio && { ...SOUND, ...(this.microphone ? { deviceId: { exact: this.microphone } } : {}) },
@@ -227,6 +235,8 @@ export class CallMedia {
       return stream;
     } catch (error) {
       throw callMediaError(error);
+    } finally {
+      this.#asked -= 1;
     }
   }
 

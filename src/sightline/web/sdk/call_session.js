@@ -137,7 +137,9 @@ export class CallSession {
   tick(now) {
     if (this.#deadline !== null && now >= this.#deadline) {
       this.#deadline = null;
-      switch (this.state) {
+      // The browser's question is not answered: nobody rang there, and no firewall is in the way.
+      if (this.isBusy && this.state !== 'ringing' && !this.#hasMedia) this.#end('media-unanswered', 'no-answer');
+      else switch (this.state) {
         case 'calling': this.#end('no-answer', 'cancelled'); break;
         case 'ringing': this.#end('missed', 'no-answer'); break;
         case 'connecting': this.#end('no-path', 'failed'); break;
@@ -269,7 +271,8 @@ export class CallSession {
 
   /** @param {string | null} reason */
   #remoteHangUp(reason) {
-    if (this.state === 'ringing') this.#end('cancelled', null);
+    // They gave up before there was anything to send here.
+    if (this.state === 'ringing' || (reason === 'cancelled' && !this.#hasMedia)) this.#end('cancelled', null);
     else if (this.state !== 'calling' && reason !== 'no-media') this.#end(reason === 'failed' ? 'lost' : 'left', null);
     else if (reason === 'busy' || reason === 'no-answer' || reason === 'gone') this.#end(reason, null);
     else if (reason === 'no-media') this.#end('peer-no-media', null);
