@@ -82,11 +82,6 @@ class Mixer:
         self._limiter = Limiter()
 
     @property
-    def talkers(self) -> tuple[str, ...]:
-        """Those of whom something is held."""
-        return tuple(self._talkers)
-
-    @property
     def is_idle(self) -> bool:
         """Whether ``mix`` has nothing to do until something is pushed."""
         return not self._talkers

@@ -84,11 +84,6 @@ class RecordingFile:
         except (av.FFmpegError, OSError) as error:
             raise MediaError(f"{path} cannot be recorded into: {_said(error)}.") from error
 
-    @property
-    def has_sound(self) -> bool:
-        """Whether it has a track for sound."""
-        return "audio" in self._streams
-
     def write(self, frame: ReceivedFrame, seconds: float) -> None:
         """Append a frame at ``seconds`` from the recording's beginning. Sound is dropped where there is no track."""
         stream = self._streams.get(frame.kind)

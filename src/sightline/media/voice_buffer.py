@@ -108,11 +108,6 @@ class VoiceBuffer:
         """When the last packet came."""
 
     @property
-    def is_playing(self) -> bool:
-        """Whether the talker is heard now."""
-        return self._playing
-
-    @property
     def waiting(self) -> int:
         """Samples that are held."""
         return len(self._samples) + sum(samples for _, samples, _, _ in self._packets)
