@@ -64,6 +64,8 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
     """Between two such reports, so that a crowd that comes at once is one report (a person does not see less)."""
     ice_servers: float = 240.0
     """Relay credentials are fetched anew that often: they live 300 s (KVS.md §4.1)."""
+    ice_servers_again: float = 15.0
+    """And again that soon where it failed, while those of before are still good."""
 
     # -- credentials
     turn_credential: int = 300

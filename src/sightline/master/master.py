@@ -380,10 +380,13 @@ class Master:
         return await self._control.master_session(self.channel, create=self._create_channel)
 
     async def _renew_ice_servers(self) -> None:
+        pause = self._timers.ice_servers
         while True:
-            await asyncio.sleep(self._timers.ice_servers)
+            await asyncio.sleep(pause)
+            pause = self._timers.ice_servers
             if any(server.credential for server in self._ice_servers):
                 try:
                     self._ice_servers = (await self._new_session()).ice_servers
                 except ConnectError as error:
                     self._log.warning("the ICE servers could not be renewed: %s", error)
+                    pause = self._timers.ice_servers_again

@@ -323,12 +323,15 @@ class Attempt:
     async def _renew_ice_servers(self) -> None:
         """Credentials of relays live for minutes: fresh ones are at hand for the next gathering, and an address for
         the next socket. What works now is not touched."""
+        pause = self._timers.ice_servers
         while True:
-            await asyncio.sleep(self._timers.ice_servers)
+            await asyncio.sleep(pause)
+            pause = self._timers.ice_servers
             try:
                 await self._request_session()
             except SightlineError as error:
                 self.log.warning("the ICE servers could not be renewed: %s", error)
+                pause = self._timers.ice_servers_again
 
     async def _leave_relay(self) -> None:
         """The relay in use goes away: look for another path while it still works, and nobody sees a thing."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
+import msgspec
 import pytest
 
-from sightline.errors import InvalidChannelName, ServiceRefused, SourceNotFound
+from sightline.client.control import IceServer
+from sightline.errors import InvalidChannelName, ServiceRefused, ServiceUnreachable, SourceNotFound
 from sightline.master import CommandCall, Happening, Master, Viewer
 from sightline.media.test_picture import TestPicture
 from sightline.rtc.datachannel import RequestFailed
 from sightline.timers import Timers
 from sightline.wire.ids import check_channel_name
 from tests.unit.client.fake_signaling import FakeSignaling, eventually
+from tests.unit.master.hand_peer import HandEngine
 from tests.unit.rtc.viewer import AiortcViewer
 
 
@@ -75,6 +78,53 @@ async def test_two_viewers_watch_and_leave(stage: Stage) -> None:
     await eventually(lambda: [viewer.client_id for viewer in stage.master.sessions] == ["viewer-2"])
     assert not stage.master.is_connected("viewer-1")
     assert None not in await two.numbers(3)
+
+
+class SoonOnce:
+    """The timers, but for the credentials of relays: they are renewed at once, and then for an hour not again."""
+
+    def __init__(self, asked: Sequence[object]) -> None:
+        self.asked = asked
+
+    @property
+    def ice_servers(self) -> float:
+        return 0.01 if len(self.asked) < 2 else 3600.0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(Timers(ice_servers_again=0.01), name)
+
+
+async def test_relay_credentials_are_renewed_and_a_failure_does_not_outlive_them() -> None:
+    engine = HandEngine()
+    servers: list[IceServer] = []
+
+    async def session() -> object:
+        number = len(servers) + 1
+        servers.append(IceServer((f"turn:127.0.0.1:{number}",), "user", "secret"))
+        if number == 2:
+            raise ServiceUnreachable("The service is away.")
+        return msgspec.structs.replace(await service.session(), ice_servers=(servers[-1],))
+
+    async with (
+        FakeSignaling() as service,
+        Master(
+            "demo",
+            source="test",
+            session_provider=session,  # type: ignore[arg-type]
+            engine=lambda source: engine,
+            timers=SoonOnce(servers),  # type: ignore[arg-type]
+        ) as master,
+    ):
+        running = asyncio.create_task(master.run())
+        await eventually(lambda: len(servers) == 3)
+        viewer = AiortcViewer("video")
+        await service.say("SDP_OFFER", {"type": "offer", "sdp": await viewer.offer()}, sender="viewer-1")
+        await eventually(lambda: bool(engine.made and engine.made[0].servers))
+        assert engine.made[0].servers == [(servers[2],)]
+        assert len(service.sockets) == 1, "and the socket is the one of before"
+        await viewer.aclose()
+        await master.aclose()
+        await asyncio.wait_for(running, 5)
 
 
 async def test_a_second_offer_of_one_id_takes_over(stage: Stage) -> None:
