@@ -1,6 +1,7 @@
 """Fixtures of the black-box tests, and the logs of the processes in the report of a failure."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,15 @@ from tests.harness.fixtures import (
 )
 
 __all__ = ["camera", "chromium", "clip", "kvs", "node_modules", "service", "site", "start_service", "tls_kvs"]
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browsers and programs start, and each wait may take its 30 s: more time than a unit test has."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(150))
 
 
 @pytest.hookimpl(wrapper=True)
