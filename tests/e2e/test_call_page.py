@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Dialog, expect
 
 from tests.harness.browser import Chromium, screenshot
+from tests.harness.browser_limits import RELAY_ONLY
 from tests.harness.calls import ALLOWED, MOVES, OPEN_LOBBY, PATIENCE, TONE, Person, at, connect, join
 from tests.harness.mdn_page import MDN, lobby_url
 from tests.harness.polling import eventually
@@ -182,6 +183,14 @@ def test_both_call_each_other_at_once(chromium: Chromium, service: Service, room
             person.page.evaluate(CLICK, [other, moment])
         for person in (ann, bob):
             person.comes_to("in-call")
+            person.sees_and_hears()
+
+
+def test_who_may_use_relays_only_calls(chromium: Chromium, service: Service, room: str) -> None:
+    """The relay refuses the other side's own addresses before the one of its relay is there: no reason to give up."""
+    with at(chromium, service, room, "Ann", script=RELAY_ONLY) as ann, at(chromium, service, room, "Bob") as bob:
+        connect(ann, bob)
+        for person in (ann, bob):
             person.sees_and_hears()
 
 

@@ -5,7 +5,7 @@ import { Pulse, readCounters } from './pulse.js';
 import { reasonOfClose } from './reasons.js';
 import { asksForExtras } from './signaling.js';
 import { StatsReader } from './stats.js';
-import { ICE_SERVERS_INTERVAL, STATS_INTERVAL } from './timers.js';
+import { ICE_SERVERS_INTERVAL, MORE_CANDIDATES, STATS_INTERVAL } from './timers.js';
 import { ViewerPeer } from './viewer_peer.js';
 
 /** How long a try that was given up may still come through, in milliseconds: TCP repeats itself ever more slowly. */
@@ -13,9 +13,6 @@ const LATE_TRY = 60_000;
 
 /** How long a direct path may take before a relay that was refused is missed, in milliseconds. */
 const DIRECT_PATH = 500;
-
-/** How long more candidates of the camera are waited for when those that came lead nowhere, in milliseconds. */
-const MORE_CANDIDATES = 3_000;
 
 /**
  * How long the first picture took: `startedAt` in milliseconds since the page's navigation began, all others in

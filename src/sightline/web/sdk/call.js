@@ -4,7 +4,7 @@ import { CallSession } from './call_session.js';
 import { Emitter } from './events.js';
 import { LobbyClient } from './lobby.js';
 import { NetworkWatch } from './network.js';
-import { platform as browser } from './timers.js';
+import { MORE_CANDIDATES, platform as browser } from './timers.js';
 
 /**
  * @typedef {import('./call_session.js').CallState} CallState
@@ -62,6 +62,8 @@ export class Call extends Emitter {
   #network = null;
   /** @type {unknown} */
   #timer = null;
+  /** Runs while no candidate so far leads to the other side. @type {unknown} */
+  #hope = null;
 
   /** @param {CallOptions} options */
   constructor(options) {
@@ -258,10 +260,17 @@ export class Call extends Emitter {
       else this.lobby.sendAnswer(to, sdp);
     });
     peer.on('candidate', (candidate) => this.lobby.sendCandidate(to, candidate));
+    let last = '', wasConnected = false;
+    const tell = (/** @type {RTCPeerConnectionState} */ state) => this.#take({ type: 'peer', state });
     peer.on('connectionstate', (state) => {
+      last = state;
+      wasConnected ||= state === 'connected';
       // A path that is silent, or another one, is a sign that the lobby's socket may be dead as well.
       if (state === 'disconnected' || state === 'failed') this.lobby.check();
-      this.#take({ type: 'peer', state });
+      if (state !== 'failed' || wasConnected) return tell(state);
+      // A relay refuses the other side's own addresses at once, and its relay may still be on its way.
+      this.#platform.clearTimeout(this.#hope);
+      this.#hope = this.#platform.setTimeout(() => { if (last === 'failed' && peer === this.#peer) tell('failed'); }, MORE_CANDIDATES);
     });
     peer.on('path', () => this.lobby.check());
     peer.on('ended', () => {
@@ -290,6 +299,7 @@ export class Call extends Emitter {
   }
 
   #end() {
+    this.#platform.clearTimeout(this.#hope);
     this.#peer?.close();
     this.#peer = null;
     for (const track of this.stream?.getTracks() ?? []) track.stop();

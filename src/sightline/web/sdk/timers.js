@@ -7,6 +7,9 @@ export const STATS_INTERVAL = 1_000;
  */
 export const ICE_SERVERS_INTERVAL = 270_000;
 
+/** How long the other side's next candidates are waited for when those that came lead nowhere, in milliseconds. */
+export const MORE_CANDIDATES = 3_000;
+
 /**
  * What the SDK needs from its surroundings; tests pass fakes, everybody else nothing.
  *
