@@ -1,4 +1,4 @@
-"""Who does not answer the browser's question whether the page may use camera and microphone: what either side reads."""
+"""A call that cannot begin: nobody answers the browser's question about the camera, or the service is away."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.harness.browser import Chromium, screenshot
-from tests.harness.calls import ALLOWED, OPEN_LOBBY, PATIENCE, SMALL, Person, join
+from tests.harness.calls import ALLOWED, OPEN_LOBBY, PATIENCE, SMALL, Person, at, join
 from tests.harness.service import Service
 
 pytestmark = pytest.mark.timeout(120)
 SERVICE_ENVIRONMENT = OPEN_LOBBY
 
 NOBODY_ANSWERS = "MediaDevices.prototype.getUserMedia = () => new Promise(() => {});"
+
+REMEMBER = """
+  globalThis.sockets = [];
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(...wanted) { super(...wanted); sockets.push(this); }
+  };
+"""
 
 
 @contextmanager
@@ -52,3 +59,18 @@ def test_the_browsers_question_is_not_answered(chromium: Chromium, service: Serv
         bob.reads("The call could not begin.")
         screenshot(bob.page, "call-unanswered")
         expect(ann.button("incoming")).to_be_hidden(timeout=PATIENCE)
+
+
+def test_nobody_is_called_while_the_service_is_away(chromium: Chromium, service: Service, room: str) -> None:
+    with at(chromium, service, room, "Ann", script=REMEMBER) as ann, at(chromium, service, room, "Bob") as bob:
+        expect(ann.page.locator('.person[data-user="Bob"]')).to_be_visible(timeout=PATIENCE)
+        ann.page.route("**/call-session", lambda route: route.abort())
+        ann.page.evaluate("() => sockets.at(-1).close()")
+        expect(ann.button("state")).to_have_text("The service is away; trying again…", timeout=PATIENCE)
+        ann.page.locator('.person[data-user="Bob"]').click(force=True)
+        expect(ann.button("banner")).to_contain_text("nobody can be called just now", timeout=PATIENCE)
+        ann.comes_to("idle")
+        ann.page.unroute_all()
+        expect(ann.page.locator("html")).to_have_attribute("data-lobby", "online", timeout=PATIENCE)
+        ann.calls("Bob")
+        bob.is_called_by("Ann")

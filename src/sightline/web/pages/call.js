@@ -19,7 +19,11 @@ const room = new URLSearchParams(location.search).get('room') ?? '';
 const token = location.hash.slice(1);
 const call = new Call({ session: lobbyFromService({ room, token }) });
 const ring = new Ring();
-const people = new PeopleList(elements.people, (user) => call.call(user));
+const people = new PeopleList(elements.people, (user) => {
+  // Without the service it would ring nowhere.
+  if (call.lobby.state === 'online') call.call(user);
+  else remark(text('call.away'));
+});
 let joined = false;
 /** The lobby was lost, or not reached yet; it is tried again and again. */
 let isAway = false;
@@ -324,7 +328,7 @@ function showPeople() {
   const isFree = state === 'idle' || state === 'ended';
   elements.nobody.hidden = users.length > 0 || call.lobby.state !== 'online';
   if (state === 'idle') showState();
-  people.show(users, isFree, peer);
+  people.show(users, isFree, peer, call.lobby.state === 'online');
 }
 
 /** @param {string} words  @param {boolean} own */

@@ -42,6 +42,10 @@ export const CALL_MESSAGES = Object.freeze({
   'call.copied': { en: 'The address is copied. Send it to whoever you want to talk to.', ko: '주소를 복사했습니다. 통화할 사람에게 보내십시오.' },
   'call.copy-failed': { en: 'The browser did not let the page copy. Copy the address from the browser’s address bar.', ko: '브라우저가 복사를 허용하지 않았습니다. 주소창의 주소를 복사하십시오.' },
   'call.place': { en: 'Call', ko: '전화 걸기' },
+  'call.away': {
+    en: 'The service is away, so nobody can be called just now. Try again when it is back.',
+    ko: '서비스에 연결되어 있지 않아 지금은 전화할 수 없습니다. 다시 연결되면 전화하십시오.',
+  },
   'call.talking-to': { en: 'In this call', ko: '통화 상대' },
   'call.one-at-a-time': { en: 'After this call', ko: '통화가 끝난 뒤' },
   'call.chat': { en: 'Messages', ko: '메시지' },

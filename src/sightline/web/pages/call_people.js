@@ -16,14 +16,19 @@ export class PeopleList {
     this.#chosen = chosen;
   }
 
-  /** @param {string[]} users  @param {boolean} isFree  nobody is called yet  @param {string | null} peer  of this call */
-  show(users, isFree, peer) {
+  /**
+   * @param {string[]} users
+   * @param {boolean} isFree      nobody is called yet
+   * @param {string | null} peer  of this call
+   * @param {boolean} isOnline    whether somebody can be called
+   */
+  show(users, isFree, peer, isOnline) {
     const there = new Set(users);
     for (const [user, { item }] of this.#people) if (!there.has(user)) this.#remove(user, item);
     let next = this.#list.firstElementChild;
     for (const user of users) {
       const { item, button, does } = this.#person(user);
-      button.setAttribute('aria-disabled', String(!isFree));
+      button.setAttribute('aria-disabled', String(!isFree || !isOnline));
       const words = text(!isFree && user === peer ? 'call.talking-to' : isFree ? 'call.place' : 'call.one-at-a-time');
       if (does.textContent !== words) does.textContent = words;
       if (item === next) next = next.nextElementSibling;
