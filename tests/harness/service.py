@@ -46,14 +46,18 @@ def sightline_command() -> str:
 
 PORTS = range(12_000, 30_000)
 """Below those that systems give to outgoing connections: such a port stays free until, and while, nobody listens."""
+_given: set[int] = set()
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """A port of 127.0.0.1 that nobody listens on, and another one each time."""
     while True:
         port = secrets.choice(PORTS)
+        if port in _given:
+            continue
         with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
 
 
