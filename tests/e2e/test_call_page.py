@@ -190,8 +190,7 @@ def test_who_may_use_relays_only_calls(chromium: Chromium, service: Service, roo
     """The relay refuses the other side's own addresses before the one of its relay is there: no reason to give up."""
     with at(chromium, service, room, "Ann", script=RELAY_ONLY) as ann, at(chromium, service, room, "Bob") as bob:
         connect(ann, bob)
-        for person in (ann, bob):
-            person.sees_and_hears()
+        eventually(lambda: ann.page.evaluate(MOVES), "Bob's picture", within=30)
 
 
 def test_reload_in_mid_call(chromium: Chromium, service: Service, room: str) -> None:
