@@ -225,7 +225,7 @@ class LobbyClient:
                 # What no wait changes; a socket's refusal is explained by the next request for a session.
                 refused = isinstance(error, ServiceRefused) and not isinstance(error, SocketRefused)
                 final = refused or isinstance(error, ConfigError)
-                self._log.log(logging.ERROR if final else logging.INFO, "no way into the room: %s", error)
+                self._log.log(logging.WARNING if final else logging.INFO, "no way into the room: %s", error)
                 if not self._over:
                     self._listener.lobby_troubled(error, final=final)
                 if final:

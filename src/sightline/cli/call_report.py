@@ -85,7 +85,7 @@ def _state_line(fields: Mapping[str, Any]) -> str:
     peer = fields["peer"]
     match fields["after"]:
         case "calling":
-            return f"calling {peer}: it rings there"
+            return f"calling {peer}"  # it rings there, if they are there
         case "ringing":
             return f"{peer} is calling"
         case "connecting":

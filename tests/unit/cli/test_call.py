@@ -29,7 +29,7 @@ EVENTS: list[tuple[CallEvent, str]] = [
     (LobbyChanged(True, "Door", "family"), "in the room family again as Door"),
     (UsersChanged(("Ann", "Ben"), joined=("Ben",)), "here now: Ann, Ben"),
     (UsersChanged((), left=("Ann",)), "here now: nobody else"),
-    (CallStateChanged(CallState.IDLE, CallState.CALLING, "Ann"), "calling Ann: it rings there"),
+    (CallStateChanged(CallState.IDLE, CallState.CALLING, "Ann"), "calling Ann"),
     (CallStateChanged(CallState.IDLE, CallState.RINGING, "Ann"), "Ann is calling"),
     (CallStateChanged(CallState.RINGING, CallState.CONNECTING, "Ann"), "connecting to Ann"),
     (CallStateChanged(CallState.CONNECTING, CallState.IN_CALL, "Ann"), "in a call with Ann"),
