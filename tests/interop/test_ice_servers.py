@@ -105,7 +105,9 @@ def test_a_relay_is_nothing_for_strangers_who_are_told_at_once(service: Service)
 
 
 @pytest.mark.parametrize(
-    "junk", [b"", b"hello", b"\x00\x01\x00\x00", os.urandom(1200), b"\x00\x01\xff\xff" + b"\x21\x12\xa4\x42" * 4]
+    "junk",
+    [b"", b"hello", b"\x00\x01\x00\x00", os.urandom(1200), b"\x00\x01\xff\xff" + b"\x21\x12\xa4\x42" * 4],
+    ids=["nothing", "text", "the beginning", "noise", "a length that is not there"],
 )
 def test_junk_on_the_stun_port_disturbs_nobody(service: Service, junk: bytes) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:

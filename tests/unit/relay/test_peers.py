@@ -246,6 +246,7 @@ class TestThisMachinesOwnPorts:
             bytes(stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, attributes={"USERNAME": "theirs:ours"})),
             check()[:-4],
         ],
+        ids=["nothing", "two bytes", "a name", "without a user", "unsigned", "an answer", "cut short"],
     )
     def test_what_a_service_may_say_opens_nothing(self, data: bytes) -> None:
         lab = RelayLab()
