@@ -22,6 +22,11 @@ from .units import AudioFormat, VideoFormat
 __all__ = ["EncodingSource", "RawMedia", "RawPicture", "RawPlay", "RawSound", "sound_plan"]
 
 
+_LONG, _REPEATED_AFTER = 1.5, 1.0
+"""Seconds without a picture in which the last one is sent again, and after how many: viewers take 2 s for a picture
+that has stopped, and who comes while a slide is shown sees it at once."""
+
+
 class RawPicture(msgspec.Struct, frozen=True):
     """A picture at ``seconds`` from the start; ``make`` yields it, called when its time has come, or None: nothing."""
 
@@ -130,8 +135,13 @@ class EncodingSource:
 
     def _video_steps(self, play: RawPlay, lower: LowerRungs) -> Iterator[Step[Made]]:
         encodings = [rendition.begin() for rendition in self._renditions.tops]
+        last: RawPicture | None = None
         for picture in play.pictures():
+            while last is not None and picture.seconds - last.seconds > _LONG:
+                last = RawPicture(last.seconds + _REPEATED_AFTER, last.make)
+                yield Step(last.seconds, partial(self._encode_picture, last, encodings, lower))
             yield Step(picture.seconds, partial(self._encode_picture, picture, encodings, lower))
+            last = picture
         lower.stop()
 
     def _encode_picture(self, picture: RawPicture, encodings: Sequence[Encoding], lower: LowerRungs) -> Iterator[Made]:

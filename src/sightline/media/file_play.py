@@ -28,6 +28,9 @@ _AGAIN: Final = 1.0
 _IDLE: Final = 0.25
 """Seconds between two looks whether a round is over in which a stream has nothing to do."""
 
+_STILL: Final = 1.0
+"""Seconds for which a single picture is shown before it is looked whether there is another one in its place."""
+
 _Frame = TypeVar("_Frame")
 _Item = TypeVar("_Item")
 
@@ -99,20 +102,20 @@ class FilePlay:
                 yield at, None
             number = round.number + 1
             times.enter(round)
-            found = False
+            found = 0
             reason = "there is nothing in it"
             try:
                 with self._file.open() as container:
                     for time, item in read(container):
                         if not found and leads:
                             self._file.tell(None)
-                        found = True
+                        found += 1
                         at = times.at(time)
                         yield at, item
             except (MediaError, av.FFmpegError, OSError, ValueError) as error:
                 # Whatever FFmpeg makes of a file that changes while it is read: the round ends there.
                 reason = str(error)
-            times.leave()
+            times.leave(least=_STILL if found == 1 else 0.0)
             # The streams of a file seldom end together; both begin the next round at the same time.
             if not found and leads:
                 self._file.tell(f"No picture could be read: {reason}")

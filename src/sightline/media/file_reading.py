@@ -65,6 +65,6 @@ def packets(container: av.container.InputContainer, *streams: Stream) -> Iterato
 
 
 def plausible_rate(stream: av.VideoStream) -> float:
-    """Pictures per second. What a file says of itself may be its clock's rate, as 1000."""
+    """Pictures per second, at least 1. What a file says of itself may be its clock's rate, as 1000."""
     rates = (stream.average_rate, stream.guessed_rate)
-    return next((float(rate) for rate in rates if rate and rate <= _MOST_RATE), _DEFAULT_RATE)
+    return max(1.0, next((float(rate) for rate in rates if rate and rate <= _MOST_RATE), _DEFAULT_RATE))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import NoReturn
 
 import av
 
@@ -117,28 +118,30 @@ class FileMedia:
 
     def _examine(self) -> tuple[FileFacts, VideoFormat, bool]:
         path = self._path
+        reason = why_not(path) if self._as_it_is else None
         with open_container(path) as container:
             if not container.streams.video:
                 raise UnsupportedMedia(f"{path} has no video stream, so there is no picture to send.")
             stream = container.streams.video[0]
+            if reason is not None:
+                self._refuse(reason)
             first = next((frame for _, frame in pictures(container)), None)
             if first is None:
                 raise UnsupportedMedia(f"{path} has a video stream, but no picture in it can be decoded.")
             video = VideoFormat(*shown_size(first, stream.sample_aspect_ratio), plausible_rate(stream))
-            if self._as_it_is:
-                reason = why_not(path)
-                if reason is None and is_changed(first, stream.sample_aspect_ratio):
-                    reason = "its pictures have to be turned or stretched"
-                if reason is not None:
-                    raise UnsupportedMedia(
-                        f"{path} cannot be sent as it is: {reason}. A master that is started anew encodes it."
-                    )
+            if self._as_it_is and is_changed(first, stream.sample_aspect_ratio):
+                self._refuse("its pictures have to be turned or stretched")
             facts = FileFacts(
                 start=float(Fraction(container.start_time or 0, av.time_base)),
                 period=float(Fraction(container.duration or 0, av.time_base)),
                 measured=self._measured,
             )
             return facts, video, bool(container.streams.audio)
+
+    def _refuse(self, reason: str) -> NoReturn:
+        raise UnsupportedMedia(
+            f"{self._path} cannot be sent as it is: {reason}. A master that is started anew encodes it."
+        )
 
     def _measured(self) -> float:
         ends = [0.0]

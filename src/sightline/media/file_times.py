@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["Round", "StreamTimes"]
+__all__ = ["FORWARD", "Round", "StreamTimes"]
 
 _BACK: Final = 0.5
 """Seconds back from which it is a jump (recordings put together, a recorder's clock set right), and no disorder."""
 
-_FORWARD: Final = 3600.0
+FORWARD: Final = 3600.0
 """The same forward. Less may be meant so: a slide that is shown for ten minutes."""
 
 _MISSING: Final = 1.0
@@ -54,8 +54,8 @@ class Round:
                 self._shifts.append(proposed)
             return self._shifts[jump]
 
-    def finish(self, length: float) -> None:
-        """A stream has ended; ``length``: seconds from the beginning to its end."""
+    def finish(self, length: float, *, least: float = 0.0) -> None:
+        """A stream has ended; ``length``: seconds from the beginning to its end; ``least``: until the next one."""
         with self._lock:
             if self._end is None:
                 period = self._period
@@ -63,7 +63,7 @@ class Round:
                     period = 0.0
                 elif period > length + _MISSING:
                     period = min(period, self._measured())
-                self._end = self.begin + max(period, length)
+                self._end = self.begin + max(period, length, least)
 
     def give_up(self, at: float) -> None:
         """There is nothing in it; the next one begins at ``at``."""
@@ -89,10 +89,10 @@ class StreamTimes:
         self._round = round
         self._shift, self._jump, self._raw = 0.0, 0, None
 
-    def leave(self) -> None:
-        """The stream has ended."""
+    def leave(self, *, least: float = 0.0) -> None:
+        """The stream has ended; the next round begins ``least`` so many seconds after this one."""
         if self._round is not None and self._raw is not None:
-            self._round.finish(self._raw + self._shift + self._step)
+            self._round.finish(self._raw + self._shift + self._step, least=least)
 
     def at(self, time: float | None) -> float:
         """Seconds from the start of the first round of an item with the file's ``time``; None: after the one before."""
@@ -100,7 +100,7 @@ class StreamTimes:
         assert round is not None
         following = 0.0 if self._raw is None else self._raw + self._step
         raw = following if time is None else time - round.start
-        if self._raw is not None and not -_BACK <= raw - self._raw <= _FORWARD:
+        if self._raw is not None and not -_BACK <= raw - self._raw <= FORWARD:
             self._jump += 1
             self._shift = round.shift(self._jump, following + self._shift - raw)
         self._raw = raw

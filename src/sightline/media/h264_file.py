@@ -9,6 +9,7 @@ import av
 from av.bitstream import BitStreamFilterContext
 
 from .file_reading import open_container, packets
+from .file_times import FORWARD
 from .gop_cache import MAX_BYTES, MAX_SECONDS
 
 __all__ = ["access_units", "profile_level_id", "why_not"]
@@ -22,6 +23,9 @@ _MAX_BITRATE = 10e6
 _LOOKED_AT = 900
 """Packets that are looked at before the file is believed to be like that throughout: half a minute."""
 
+_MAX_PAUSE = 1.5
+"""Seconds between two pictures; viewers take 2 s for a picture that has stopped, so a slide has to be repeated."""
+
 _START_CODE = b"\x00\x00\x01"
 _IDR, _SPS, _PPS = 5, 7, 8
 
@@ -30,7 +34,8 @@ def why_not(path: Path) -> str | None:
     """Why a viewer cannot be sent the file's video as it is; None when it can. Blocks, as it reads half a minute of it.
 
     It must be H.264 without B-frames, as WebRTC has no order of display, with a keyframe at least every 12 s, because
-    a viewer that joins is given all since the last one. Raises SourceNotFound and UnsupportedMedia.
+    a viewer that joins is given all since the last one, and without slides, which have to be repeated. Raises
+    SourceNotFound and UnsupportedMedia.
     """
     with open_container(path) as container:
         if not container.streams.video:
@@ -53,6 +58,8 @@ def _why_not_packets(container: av.container.InputContainer, stream: av.VideoStr
         time = float(packet.pts * packet.time_base)
         if last is not None and time <= last:
             return "it has B-frames"
+        if last is not None and _MAX_PAUSE < time - last <= FORWARD:
+            return f"some of its pictures are shown for {time - last:.1f} s"
         if packet.is_keyframe:
             group, begun = 0, time
         elif begun is None:
@@ -68,6 +75,8 @@ def _why_not_packets(container: av.container.InputContainer, stream: av.VideoStr
             break
     if last is None or first is None:
         return "there is nothing in its video stream"
+    if count == 1:
+        return "it is a single picture"
     if octets * 8 > _MAX_BITRATE * max(1.0, last - first):
         return f"it has more than {_MAX_BITRATE / 1e6:g} Mbit/s"
     return None

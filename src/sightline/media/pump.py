@@ -18,6 +18,8 @@ __all__ = ["Pump", "Step"]
 
 log = logging.getLogger(__name__)
 
+_AT_LEAST_EVERY = 1.0
+"""Seconds after which even a late picture is better than none: a source that is always late would never be seen."""
 
 _Made = TypeVar("_Made")
 """What comes of a frame: its units, with whatever says where they belong."""
@@ -83,11 +85,14 @@ class Pump(Generic[_Made]):
 
         ``wait`` sleeps for the seconds given and returns whether the pump was stopped meanwhile.
         """
+        sent = float("-inf")
         for step in self._steps():
             if wait(pacer.delay(step.seconds, now())):
                 return False
-            if pacer.judge(step.seconds, now()) is Verdict.DROP and self._may_drop:
+            late = pacer.judge(step.seconds, now()) is Verdict.DROP
+            if late and self._may_drop and now() - sent < _AT_LEAST_EVERY:
                 continue
+            sent = now()
             for made in step.encode():
                 self._publish(made)
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 
 from sightline.media.pacing import Pacer
 from sightline.media.pump import Pump, Step
@@ -65,6 +66,20 @@ def test_a_slow_machine_shows_fewer_pictures_and_stays_in_time() -> None:
     assert encoding.run()
     assert len(encoding.published) < 60
     assert all(time - number / 10 < 0.6 for time, number in encoding.published)
+
+
+def test_a_source_that_is_always_late_is_seen_all_the_same() -> None:
+    class Late(Encoding):
+        def steps(self) -> Iterator[Step]:
+            for number, step in enumerate(super().steps()):
+                self.clock.now = max(self.clock.now, 50.6 + number / 10)
+                yield step
+
+    encoding = Late(Clock(), steps=100)
+    assert encoding.run()
+    times = [time for time, _ in encoding.published]
+    assert times[0] < 1
+    assert max(later - earlier for earlier, later in pairwise(times)) <= 1.2
 
 
 def test_sound_is_never_left_out() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sightline.media.clip import make_clip
 from sightline.media.encoders import VideoEncoder, Vp8Encoder
 from sightline.media.feed import Subscription
 from sightline.media.file_source import FileSource
+from sightline.media.picture import MovingPicture
 from sightline.media.source import Source, open_source
 from sightline.media.test_picture import TestPicture
 from sightline.media.units import EncodedUnit
@@ -161,6 +163,25 @@ async def test_odd_sizes_are_cut_to_even_ones(tmp_path: Path, sources: list[Sour
     assert (source.video.format.width, source.video.format.height) == (160, 90)
     assert source.audio is None
     assert len(await units(source.video.subscribe(), 3)) == 3
+
+
+@pytest.mark.parametrize("name", ["slides.mp4", "still.png"])
+async def test_a_picture_that_is_shown_for_long_is_sent_again(tmp_path: Path, sources: list[Source], name: str) -> None:
+    with av.open(str(tmp_path / name), "w") as container:
+        codec, format = ("libx264", "yuv420p") if name == "slides.mp4" else ("png", "rgb24")
+        stream = container.add_stream(codec, rate=30)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, format
+        for number in range(2 if name == "slides.mp4" else 1):
+            frame = MovingPicture(320, 180, title="SLIDE").draw(number + 7, seconds=0, caption="")
+            frame.pts, frame.time_base = 240 * number, Fraction(1, 30)
+            container.mux(stream.encode(frame.reformat(format=format)))
+        container.mux(stream.encode(None))
+    source = open_source(str(tmp_path / name))
+    sources.append(source)
+    assert source.video is not None
+    taken = await units(source.video.subscribe(), 2)
+    assert numbers(taken) == [7, 7]
+    assert 0.9 < (taken[1].timestamp - taken[0].timestamp) / 90_000 < 6, "as a player shows it for 8 s, or for ever"
 
 
 def test_what_is_no_video_is_said(tmp_path: Path) -> None:
