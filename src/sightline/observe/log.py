@@ -63,10 +63,20 @@ class _JsonFormatter(logging.Formatter):
         return msgspec.json.encode(line).decode()
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not so: a connection that was given up in the moment in which it failed. Nobody is left to hear of its failure,
+    for which event loops print a traceback (a viewer leaves while the TLS of a TURN server is being refused).
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    unheard = record.name == "asyncio" and record.getMessage().startswith("Future exception was never retrieved")
+    return not (unheard and isinstance(error, OSError))
+
+
 def set_up_logging(*, level: str = "info", form: str = "text") -> None:
     """Send the logs of this process to standard error, as ``text`` or ``json``."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
+    handler.addFilter(_is_news)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
