@@ -26,6 +26,8 @@ def open_container(path: Path) -> av.container.InputContainer:
         return av.open(str(path))
     except FileNotFoundError as error:
         raise SourceNotFound(f"There is no file {path}.") from error
+    except IsADirectoryError as error:
+        raise SourceNotFound(f"{path} is a folder. Name a video file in it.") from error
     except av.InvalidDataError as error:
         raise UnsupportedMedia(f"{path} is not a video file that FFmpeg can read.") from error
     except (OSError, av.FFmpegError) as error:

@@ -158,7 +158,7 @@ def _explain(source: LiveInput, error: Exception) -> NoReturn:
         status = 401 if isinstance(error, av.error.HTTPUnauthorizedError) else 403
         raise SourceRefused(
             f"{name} wants another user or password ({status}). Write them into the address: "
-            "rtsp://USER:PASSWORD@HOST/PATH",
+            f"{name.partition(':')[0]}://USER:PASSWORD@HOST/PATH",
             status=status,
         ) from None
     if isinstance(error, av.error.HTTPNotFoundError):
@@ -178,6 +178,10 @@ def _explain(source: LiveInput, error: Exception) -> NoReturn:
             f"This FFmpeg does not speak {name.partition(':')[0]}. Let the camera send rtsp or http, or choose another "
             "source."
         ) from None
+    if number == errno.EPROTONOSUPPORT and source.format == "rtsp":
+        given = source.options.get("rtsp_transport", "tcp")
+        other = "udp" if given == "tcp" else "tcp"
+        raise UnsupportedMedia(f"{name} does not send over {given}. Try --rtsp-transport {other}.") from None
     if isinstance(error, av.InvalidDataError) and source.format == "rtsp":
         raise SourceNotFound(
             f"{name} is reached, but does not answer as an RTSP camera does: it hangs up, is silent, or speaks "

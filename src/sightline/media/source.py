@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigError, UnsupportedMedia
 from .encoders import check_encoder
@@ -87,6 +88,8 @@ def open_source(
         return _encoded_by(encoder, TestPicture(*size, rate, bitrate=bitrate, ladder=ladder, transcode=transcode))
     if not text:
         raise ConfigError("The source is empty: give a video file, or test for the test picture.")
+    if text.startswith("file://"):
+        text = unquote(urlsplit(text).path)
     if (input := live_input(text, transport=transport)) is not None:
         return LiveSource(input, bitrate=bitrate, encoder=encoder, ladder=ladder, transcode=transcode)
     if bitrate is None and encoder is None:

@@ -201,6 +201,7 @@ class Refusing:
         ("ffmpeg:fbdev:/dev/fb0", errno.EPERM, SourceNotFound, "Give the user the right to read it"),
         ("/dev/video0", errno.ENODEV, SourceNotFound, "--list-devices"),
         ("/dev/video0", errno.ENOTTY, UnsupportedMedia, "is no camera. .*--list-devices"),
+        ("rtsp://admin:geheim@camera/live", errno.EPROTONOSUPPORT, UnsupportedMedia, "Try --rtsp-transport udp"),
         ("rtsp://admin:geheim@camera/live", errno.EIO, SourceNotFound, "Check the address"),
         ("rtsp://admin:geheim@camera/live?key=geheim", errno.ETIMEDOUT, SourceNotFound, "switched on"),
     ],

@@ -187,8 +187,10 @@ async def test_a_picture_that_is_shown_for_long_is_sent_again(tmp_path: Path, so
 def test_what_is_no_video_is_said(tmp_path: Path) -> None:
     with pytest.raises(SourceNotFound, match="no file"):
         open_source(str(tmp_path / "absent.mp4"))
-    with pytest.raises(SourceNotFound):
+    with pytest.raises(SourceNotFound, match=r"is a folder\. Name a video file in it"):
         open_source(str(tmp_path))
+    with pytest.raises(SourceNotFound, match=r"no file .*/not there\.mp4"):
+        open_source(f"file://{tmp_path}/not%20there.mp4")
     text = tmp_path / "text.mp4"
     text.write_text("This is no video." * 100)
     with pytest.raises(UnsupportedMedia, match="not a video"):
