@@ -31,8 +31,8 @@ class Stage:
 
     budget: int
     folders: tuple[str, ...] = ()
-    parallel: bool = False
-    """Whether its tests may run side by side, one process for each core."""
+    processes: int = 1
+    """In how many its tests run side by side."""
     marked: str = ""
     """A pytest expression on the marks of its tests."""
     prints: bool = False
@@ -43,8 +43,8 @@ class Stage:
 # `realtime` takes the tests that wait for real sockets, threads and processes, or try thousands of inputs.
 STAGES = {
     "check": Stage(budget=60),
-    "unit": Stage(budget=60, parallel=True, marked="not realtime"),
-    "realtime": Stage(budget=180, parallel=True, marked="realtime"),
+    "unit": Stage(budget=60, processes=2, marked="not realtime"),
+    "realtime": Stage(budget=180, processes=3, marked="realtime"),  # half their time they wait
     "e2e": Stage(budget=720, folders=("e2e",)),
     "interop": Stage(budget=360, folders=("interop", "seeds")),
     "network": Stage(budget=600, folders=("network",)),
@@ -136,7 +136,7 @@ def run_tests(name: str, stage: Stage) -> tuple[str, bool]:
     else:
         others = (folder for other in STAGES.values() for folder in other.folders)
         selection = [str(TESTS), *(f"--ignore={TESTS / folder}" for folder in others)]
-    side_by_side = ["-n", "2", "--dist", "worksteal"] if stage.parallel else []
+    side_by_side = ["-n", str(stage.processes), "--dist", "worksteal"] if stage.processes > 1 else []
     marked = ["-m", stage.marked] if stage.marked else []
     printing = ["--capture=no"] if stage.prints else []
     limit = stage.budget * PATIENCE

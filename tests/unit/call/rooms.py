@@ -92,14 +92,16 @@ async def assert_moves(session: CallSession) -> None:
 
 
 async def assert_sounds(session: CallSession) -> None:
-    """The sound is the other side's tone."""
+    """The sound becomes the other side's tone: at its beginning, and where a busy machine leaves gaps, it clicks."""
     samples: list[Any] = []
+    loudest = 0.0
     async with asyncio.timeout(WAIT):
         async for frame in session.audio:
-            samples.append(frame.to_ndarray()[:, 0])
+            samples = [*samples[-24:], frame.to_ndarray()[:, 0]]
             if len(samples) == 25:
+                wave = np.concatenate(samples).astype(float)
+                spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave))))
+                loudest = float(np.fft.rfftfreq(len(wave), 1 / 48_000)[int(spectrum.argmax())])
+            if abs(loudest - TONE_HZ) < 10:
                 break
-    wave = np.concatenate(samples).astype(float)
-    spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave))))
-    loudest = float(np.fft.rfftfreq(len(wave), 1 / 48_000)[int(spectrum.argmax())])
     assert abs(loudest - TONE_HZ) < 10
