@@ -10,6 +10,7 @@ import threading
 from typing import Any
 
 from sightline import CommandCall, CommandRefused, Master
+from sightline.observe.log import set_up_logging
 
 
 async def main(channel: str) -> None:
@@ -47,4 +48,5 @@ async def main(channel: str) -> None:
 
 
 if __name__ == "__main__":
+    set_up_logging(level="error")
     asyncio.run(main(sys.argv[1]))
