@@ -118,13 +118,12 @@ class FileMedia:
 
     def _examine(self) -> tuple[FileFacts, VideoFormat, bool]:
         path = self._path
-        reason = why_not(path) if self._as_it_is else None
+        if self._as_it_is and (reason := why_not(path)) is not None:
+            self._refuse(reason)
         with open_container(path) as container:
             if not container.streams.video:
                 raise UnsupportedMedia(f"{path} has no video stream, so there is no picture to send.")
             stream = container.streams.video[0]
-            if reason is not None:
-                self._refuse(reason)
             first = next((frame for _, frame in pictures(container)), None)
             if first is None:
                 raise UnsupportedMedia(f"{path} has a video stream, but no picture in it can be decoded.")
