@@ -44,7 +44,7 @@ class Stage:
 STAGES = {
     "check": Stage(budget=60),
     "unit": Stage(budget=60, processes=2, marked="not realtime"),
-    "realtime": Stage(budget=180, processes=3, marked="realtime"),  # half their time they wait
+    "realtime": Stage(budget=180, processes=2, marked="realtime"),
     "e2e": Stage(budget=720, folders=("e2e",)),
     "interop": Stage(budget=360, folders=("interop", "seeds")),
     "network": Stage(budget=600, folders=("network",)),
