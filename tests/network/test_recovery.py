@@ -26,6 +26,7 @@ from tests.harness.network.uplinks import (
 from tests.harness.polling import eventually
 from tests.harness.recovery import (
     Watching,
+    moving_again,
     page_watching,
     program_watching,
     told_after,
@@ -110,3 +111,25 @@ def way_of(uplinks: Uplinks) -> str:
     if max(wifi, lte) <= max(10 * min(wifi, lte), 4_000):
         return ""
     return "wifi" if wifi > lte else "lte"
+
+
+STEADY = [number / 30 for number in range(300)]
+"""When pictures came, ten seconds long."""
+
+
+@pytest.mark.parametrize(
+    ("frames", "took"),
+    [
+        (STEADY, 0.0),
+        ([at for at in STEADY if not 1.1 < at < 3.0], 2.0),
+        ([at for at in STEADY if not 1.1 < at < 3.0 or 1.5 < at < 1.7], 2.0),
+        ([at for at in STEADY if not 1.1 < at < 3.0] + [1.5 + number / 1000 for number in range(9)], 2.0),
+        ([at for at in STEADY if not 1.1 < at < 3.0 and not 3.0 < at < 4.0] + [3.2, 3.4, 3.6, 3.8], 2.2),
+        ([at for at in STEADY if at < 1.1], None),
+        ([at for at in STEADY if at < 3.1 and not 1.1 < at < 3.0], None),
+    ],
+    ids=["never stood", "stood", "some on the way", "a burst", "slow at first", "stands", "too early to say"],
+)
+def test_when_pictures_move_again(frames: list[float], took: float | None) -> None:
+    found = moving_again(sorted(frames), 1.0, max(*frames, 3.0) + 0.01)
+    assert (found is None) if took is None else (found is not None and abs(found - took) < 0.1)
