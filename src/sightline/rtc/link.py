@@ -52,6 +52,7 @@ from .sdp import (
     write_description,
 )
 from .transport import SecureTransport
+from .wake_timer import WakeTimer
 
 __all__ = ["PeerLink"]
 
@@ -110,8 +111,7 @@ class PeerLink(ABC):
         self._published: set[str] = set()
         self._malformed = 0
         self._freed = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_due = 0.0
+        self._timer = WakeTimer(self._wake)
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- what is different
@@ -290,7 +290,7 @@ class PeerLink(ABC):
     def signaling(self, *, is_open: bool) -> None:
         """See ``Peer``."""
         self._machine.signaling(is_open=is_open)
-        self._wake()
+        self._arrange()
 
     def _found_candidate(self, candidate: Candidate | None, ufrag: str) -> None:
         # Those that came before the description stand in it.
@@ -374,22 +374,13 @@ class PeerLink(ABC):
             self._break(error)
         self._arrange()
 
-    def _awake(self) -> None:
-        self._timer = None
-        self._wake()
-
     def _arrange(self) -> None:
         times = (self._machine.next_deadline(), self._transport.next_timeout(), self._next_deadline())
         due = min((time for time in times if time is not None), default=None)
-        if self._timer is not None:
-            # A timer of uvloop's that is due at once cannot say when: the time is kept beside it.
-            if due is not None and self._timer_due <= due:
-                return  # it comes early, finds nothing to do, and arranges the next one
+        if due is None:
             self._timer.cancel()
-            self._timer = None
-        if due is not None:
-            self._timer = asyncio.get_running_loop().call_at(due, self._awake)
-            self._timer_due = due
+        elif self._timer.due is None or due < self._timer.due:
+            self._timer.at(due)  # else it comes early, finds nothing to do, and arranges the next one
 
     def _apply(self, transition: Transition | None) -> None:
         """Follow a change of state: start or stop sending, let go of what is no longer held, tell."""
@@ -433,8 +424,6 @@ class PeerLink(ABC):
     async def aclose(self, reason: Reason = Reason.ENDED) -> None:
         """See ``Peer``."""
         self._apply(self._machine.ended(reason, time.monotonic()))
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.cancel()
         while self._tasks:
             await asyncio.wait(self._tasks)

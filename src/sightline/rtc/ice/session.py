@@ -12,6 +12,7 @@ import msgspec
 from aioice import Candidate
 
 from ...sessions.connection_state import IceConnectionState
+from ..wake_timer import WakeTimer
 from .agent import IceAgent
 from .choice import Choice
 from .config import IceConfig, IceTimes
@@ -105,7 +106,7 @@ class IceSession:
         self._early: deque[tuple[str | None, Candidate | None]] = deque(maxlen=_MAX_EARLY)
         self._tasks: set[asyncio.Task[None]] = set()
         self._connecting: dict[int, asyncio.Task[None]] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = WakeTimer(self._update)
         self._refused = False
         self._closed = False
 
@@ -245,7 +246,7 @@ class IceSession:
         for number in list(self._agents):
             self._drop(number)
         self._update()
-        if self._closed and self._timer is not None:
+        if self._closed:
             self._timer.cancel()
         # Those of now: a generation that is begun meanwhile is nothing that a sleeper waits for.
         ending = set(self._tasks)
@@ -278,11 +279,10 @@ class IceSession:
         decision = self._choice.update(time.monotonic())
         for number in decision.reap:
             self._drop(number)
-        if self._timer is not None:
+        if decision.wake is None:
             self._timer.cancel()
-            self._timer = None
-        if decision.wake is not None:
-            self._timer = asyncio.get_running_loop().call_later(decision.wake, self._update)
+        else:
+            self._timer.at(time.monotonic() + decision.wake)
         changed = decision.state is not self.ice_connection_state or decision.targets != self._targets
         if any(path not in self._targets for path in decision.targets):
             self.new_paths += 1
