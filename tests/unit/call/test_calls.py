@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
@@ -46,12 +45,6 @@ from tests.unit.call.rooms import (
 from tests.unit.service.inside import ADMIN, Inside
 
 pytestmark = pytest.mark.realtime
-
-
-@pytest.fixture
-async def service() -> AsyncIterator[Inside]:
-    async with running(open_lobby="local") as service:
-        yield service
 
 
 async def test_two_see_hear_and_write_to_each_other(service: Inside, tmp_path: Path) -> None:

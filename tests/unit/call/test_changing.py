@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -20,18 +19,11 @@ from tests.unit.call.rooms import (
     member,
     next_ring,
     room,
-    running,
     until,
 )
 from tests.unit.service.inside import Inside
 
 pytestmark = pytest.mark.realtime
-
-
-@pytest.fixture
-async def service() -> AsyncIterator[Inside]:
-    async with running(open_lobby="local") as service:
-        yield service
 
 
 async def picture_of(session: CallSession, width: int) -> None:
